@@ -1,0 +1,296 @@
+package reply
+
+import (
+	"slices"
+	"strings"
+)
+
+// Classify says what a reply means. It is pure.
+//
+// The rules, first hit first:
+//
+//  1. 2yz accepts: 250 and 251 at RCPT do, 252 and others cannot tell. What is
+//     no 2yz, 4yz or 5yz is out of step.
+//  2. A known text of a known operator means what operators.go says.
+//  3. About us: blocklists, reputation, our address, name, sender; then TLS
+//     demanded, rate, greylisting (4yz), and words that merely name us or some
+//     policy; then relaying. From here on, nothing but RCPT is looked at, and
+//     421 stays temporary.
+//  4. A quoted reply of another server is read instead of the one around it.
+//  5. Full, not found, disabled (refusal.go).
+//  6. Protocol errors; other 4yz are temporary, x.7.z policy; other 5yz
+//     unclear, x.7.z policy.
+//
+// Last, withhold takes back what the reply code or the stage forbids.
+func Classify(r Reply, a Asked) Meaning {
+	if m, decided := byCode(r, a.Stage); decided {
+		return m
+	}
+	own := mask(r.Text, a.Own)
+	if e, ok := parseEnhanced(own.local); ok && e == r.Enhanced {
+		r.Enhanced = Enhanced{} // 5.1.1@example.com: an echo as likely as a code
+	}
+	q := question{
+		code: r.Code, enhanced: r.Enhanced, mixed: r.Mixed, stage: a.Stage,
+		operators: operatorsOf(a.Host, a.Banner),
+		host:      strings.TrimSuffix(a.Host, "."), domain: a.Own.Recipient[strings.LastIndexByte(a.Own.Recipient, '@')+1:],
+		named: own.named, sender: own.sender,
+	}
+	if !own.bare {
+		return q.read(own.text)
+	}
+	// The local part stands in the text undelimited: "550 spam: rejected". If it
+	// is a word servers use, and they echoed the address elsewhere, this one is
+	// theirs. If they did not, nobody can tell, and both readings must agree.
+	ambiguous := vocabulary(own.local)
+	if ambiguous && own.echoed {
+		return q.read(own.text)
+	}
+	without := q.read(maskBare(own.text, own.local))
+	if !ambiguous {
+		return without
+	}
+	return lesser(without, q.read(own.text), r.Code)
+}
+
+// byCode decides what needs no words.
+func byCode(r Reply, stage Stage) (Meaning, bool) {
+	switch {
+	case r.Code >= 400 && r.Code <= 599:
+		return Meaning{}, false
+	case r.Code < 200 || r.Code > 299:
+		return Meaning{Class: ProtocolError, Rule: "code:unexpected"}, true
+	case stage != Rcpt:
+		return Meaning{Class: Accepted, Rule: "code:2yz"}, true
+	case r.Mixed:
+		return Meaning{Class: AcceptedUnverified, Rule: "code:mixed"}, true
+	case r.Code == 250 || r.Code == 251:
+		return Meaning{Class: Accepted, Rule: "code:2yz"}, true
+	case r.Code == 252:
+		return Meaning{Class: AcceptedUnverified, Rule: "code:252"}, true
+	}
+	// 220 or 221 answers something else: we are out of step. RFC 5321 §4.2.1
+	// has it count as accepted; it must not count as proof.
+	return Meaning{Class: AcceptedUnverified, Rule: "code:other-2yz"}, true
+}
+
+// lesser joins two readings of one reply: what both say, else the first if it
+// says nothing about the mailbox, else nothing.
+func lesser(without, with Meaning, code int) Meaning {
+	switch {
+	case without.Class == with.Class:
+		without.Weak = without.Weak || with.Weak
+		return without
+	case !aboutMailbox(without.Class):
+		return without
+	case code < 500:
+		return Meaning{Class: TemporaryFailure, Rule: "own-words:ambiguous", RetryAfter: without.RetryAfter}
+	}
+	return Meaning{Class: Unclear, Rule: "own-words:ambiguous"}
+}
+
+// aboutMailbox reports whether a class states something about the mailbox.
+func aboutMailbox(c Class) bool {
+	return c == Accepted || c == MailboxNotFound || c == MailboxFull || c == MailboxDisabled
+}
+
+// question is one refusal to be read.
+type question struct {
+	code      int // 400 to 599
+	enhanced  Enhanced
+	mixed     bool
+	stage     Stage
+	operators []*operator
+	host      string // MX host
+	domain    string // of the recipient
+	named     bool   // the text names our sender, host or address
+	sender    bool   // the text names our sender
+	masked    string
+	text      text
+	depth     int // how many replies are quoted around this one
+}
+
+// read classifies the refusal with the given text.
+func (q question) read(masked string) Meaning {
+	q.masked, q.text = masked, fold(masked)
+	m := q.decide()
+	if m.RetryAfter == 0 && (q.code < 500 || m.Class == RateLimited) {
+		m.RetryAfter = statedWait(&q.text)
+	}
+	m.Split = m.Split || m.Class == RateLimited && (q.is(5, 3) || q.text.any(splitWords))
+	return q.withhold(m)
+}
+
+func (q *question) decide() Meaning {
+	us, aboutUs := q.aboutUs()
+	if r := q.row(us, aboutUs); r != nil {
+		listed := r.listed || r.class == BlockedByPolicy && q.listed()
+		return Meaning{Class: r.class, Weak: r.weak, Listed: listed, Split: r.split, DomainOnly: r.only, RetryAfter: r.wait, Rule: r.rule}
+	}
+	switch {
+	case aboutUs:
+		return us
+	case q.stage != Rcpt:
+		return q.otherStage()
+	case q.code == 421:
+		return Meaning{Class: TemporaryFailure, Rule: "code:421"}
+	case q.code == 556:
+		return Meaning{Class: DomainTakesNoMail, Rule: "code:556"}
+	case slices.Contains(hostCodes, q.code):
+		return Meaning{Class: BlockedByPolicy, Rule: "code:host"}
+	}
+	if m, found := q.quoted(); found {
+		return m
+	}
+	return q.refusal()
+}
+
+// hostCodes speak about the session or the host whatever the text: 521 (RFC
+// 7504), 530, 535 and 538 (RFC 4954), 541 and 571 (policy, by custom).
+var hostCodes = []int{521, 530, 535, 538, 541, 571}
+
+// row returns the first row of the operator that matches. None makes a refusal
+// about us one about the mailbox.
+func (q *question) row(us Meaning, aboutUs bool) *row {
+	for i := range software {
+		if software[i].matches(q) {
+			return &software[i]
+		}
+	}
+	for _, o := range q.operators {
+		for i := range o.rows {
+			r := &o.rows[i]
+			barred := aboutMailbox(r.class) && aboutUs && !(r.despite && us.Rule == ruleVague)
+			if !barred && r.matches(q) {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// is reports whether the enhanced code is x.subject.detail, x being 4 or 5.
+func (q *question) is(subject, detail int) bool {
+	return q.between(subject, detail, detail)
+}
+
+// between is is for a range of details.
+func (q *question) between(subject, low, high int) bool {
+	e := q.enhanced
+	return (e.Class == 4 || e.Class == 5) && e.Subject == subject && low <= e.Detail && e.Detail <= high
+}
+
+// ruleVague is the rule of words that may be about the mailbox's policy too.
+const ruleVague = "words:some-policy"
+
+// aboutUs applies the rules for refusals that are not about the mailbox.
+func (q *question) aboutUs() (Meaning, bool) {
+	t := &q.text
+	listed := q.listed()
+	rate := t.any(rateWords) || t.anyAll(rateRows)
+	switch {
+	case q.namesList():
+		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:blocklist"}, true
+	case t.anyAll(domainPolicyWords):
+		return Meaning{Class: BlockedByPolicy, DomainOnly: true, Rule: "words:domain-policy"}, true
+	case t.any(policyWords):
+		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:about-us"}, true
+	case q.codeAboutUs(rate):
+		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "code:about-us"}, true
+	case q.is(6, 7) || t.has("smtputf8"):
+		return Meaning{Class: SMTPUTF8Required, Rule: "code:smtputf8"}, true
+	case t.any(tlsWords) || q.between(7, 10, 11) || q.code == 530 && t.has("starttls"):
+		return Meaning{Class: TLSRequired, Rule: "words:tls"}, true
+	case rate || q.is(4, 5) || q.is(5, 3) || q.is(7, 28) || q.between(2, 121, 122):
+		return Meaning{Class: RateLimited, Rule: "words:rate"}, true
+	case q.code < 500 && (t.any(greylistNames) || t.any(greyWords)):
+		return Meaning{Class: Greylisted, Rule: "words:greylisted"}, true
+	case t.any(greylistNames) && quoteStart(q.masked) < 0:
+		return Meaning{Class: Unclear, Rule: "words:greylisted-for-good"}, true
+	case q.sender || t.any(hostWords) || t.any(senderWords):
+		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:names-us"}, true
+	case t.any(blockedWords) && !t.has("blocked due to inactivity"):
+		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:blocked"}, true
+	case t.any(vagueWords):
+		return Meaning{Class: BlockedByPolicy, Rule: ruleVague}, true
+	case t.any(syncWords):
+		return Meaning{Class: ProtocolError, Rule: "words:synchronization"}, true
+	case q.stage == Rcpt && t.any(relayWords):
+		return Meaning{Class: RelayDenied, Rule: "words:relay"}, true
+	}
+	return Meaning{}, false
+}
+
+// codeAboutUs reports whether the enhanced code is about us whatever the text:
+// our sender (x.1.7, x.1.8), DKIM, SPF, reverse DNS and the like (RFC 7372, RFC
+// 7505), and Microsoft's 5.7.5zz to 4.7.7zz, of which the 4yz may be throttling.
+func (q *question) codeAboutUs(rate bool) bool {
+	switch {
+	case q.between(1, 7, 8), q.between(7, 7, 9), q.between(7, 20, 27), q.is(7, 29):
+		return true
+	case q.enhanced.Class == 5:
+		return q.between(7, 500, 699)
+	}
+	return q.between(7, 500, 799) && !rate
+}
+
+// namesList reports whether the text names a blocklist.
+func (q *question) namesList() bool {
+	return q.text.any(blocklistWords) || q.text.listed(q.host, q.domain)
+}
+
+// listed reports whether the text says that we are on a list, or banned. What
+// a quoted reply says so of is the host that is quoting, not us.
+func (q *question) listed() bool {
+	if q.depth > 0 || quoteStart(q.masked) >= 0 {
+		return false
+	}
+	if q.namesList() {
+		return true
+	}
+	t := &q.text
+	host := q.named || t.any(hostWords)
+	return host && t.any(blockedWords) || t.any(bannedWords) && (host || t.any(senderWords))
+}
+
+// otherStage reads refusals of anything but RCPT. None is about a mailbox.
+func (q *question) otherStage() Meaning {
+	greeting := q.stage == Connect || q.stage == Greeting || q.stage == Ehlo
+	switch {
+	case q.code < 500 && q.code != 421 && q.stage != StartTLS && q.enhanced.Subject == 7 && q.enhanced.Class != 2:
+		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}
+	case q.code < 500:
+		return Meaning{Class: TemporaryFailure, Rule: "code:4yz"}
+	case greeting && (q.code == 556 || q.code == 521 && !q.named && q.text.any(noMailWords) && !q.text.has("from")):
+		return Meaning{Class: DomainTakesNoMail, Rule: "code:takes-no-mail"}
+	case q.code <= 504 || q.code == 555:
+		return Meaning{Class: ProtocolError, Rule: "code:protocol"}
+	}
+	return Meaning{Class: BlockedByPolicy, Rule: "stage:" + string(q.stage)}
+}
+
+// withhold takes back what the stage or the reply code does not allow, whatever
+// rule said it.
+func (q *question) withhold(m Meaning) Meaning {
+	switch {
+	case q.code == 421 && !slices.Contains(sessionClasses, m.Class), q.code < 500 && permanent(m.Class):
+		m.ProbablyMissing = m.Class == MailboxNotFound && q.code != 421 && q.stage == Rcpt
+		m.Class, m.Weak = TemporaryFailure, false
+	case aboutMailbox(m.Class) && q.stage != Rcpt:
+		m.Class, m.Weak = BlockedByPolicy, false
+		if q.code < 500 {
+			m.Class = TemporaryFailure
+		}
+	case aboutMailbox(m.Class) && q.mixed:
+		m.Class, m.Weak = ProtocolError, false
+	}
+	return m
+}
+
+// sessionClasses are what 421 (RFC 5321 §3.8) can mean.
+var sessionClasses = []Class{Greylisted, RateLimited, BlockedByPolicy, TLSRequired, TemporaryFailure}
+
+// permanent reports whether a class is final.
+func permanent(c Class) bool {
+	return c == MailboxNotFound || c == MailboxDisabled || c == DomainTakesNoMail
+}

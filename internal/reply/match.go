@@ -1,0 +1,288 @@
+package reply
+
+import (
+	"slices"
+	"strings"
+)
+
+// text is a folded text that phrases are looked up in.
+type text struct {
+	s      string     // "| word word @ word |", see fold
+	starts [16]uint64 // which pairs of first bytes its words have, as a bit set
+}
+
+func newText(s string) text {
+	t := text{s: s}
+	for i := 0; i+2 < len(s); i++ {
+		if s[i] == ' ' {
+			n := pair(s[i+1], s[i+2])
+			t.starts[n>>6] |= 1 << (n & 63)
+		}
+	}
+	return t
+}
+
+// pair numbers the first two bytes of a word, 0 to 1023.
+func pair(a, b byte) uint { return (uint(a)<<5 ^ uint(b)) & 1023 }
+
+// has reports whether the phrase stands in the text, on word boundaries. A "*"
+// at its end stands for the rest of the last word.
+func (t *text) has(phrase string) bool {
+	start, _ := t.find(phrase, 0)
+	return start >= 0
+}
+
+// any returns whether one of the phrases stands in the text.
+func (t *text) any(phrases []string) bool {
+	for _, p := range phrases {
+		if t.has(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// all returns whether every one of the phrases stands in the text.
+func (t *text) all(phrases []string) bool {
+	for _, p := range phrases {
+		if !t.has(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// anyAll returns whether all phrases of one row stand in the text.
+func (t *text) anyAll(rows [][]string) bool {
+	for _, row := range rows {
+		if t.all(row) {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns where the phrase stands in t.s[from:], or -1. from is the start
+// of a word.
+func (t *text) find(phrase string, from int) (start, end int) {
+	second := byte(' ')
+	if len(phrase) > 1 {
+		second = phrase[1]
+	}
+	// Nearly all phrases end here: the text has no word that begins like them.
+	if n := pair(phrase[0], second); t.starts[n>>6]&(1<<(n&63)) == 0 {
+		return -1, -1
+	}
+	phrase, open := strings.CutSuffix(phrase, "*")
+	for {
+		i := strings.Index(t.s[from:], phrase)
+		if i < 0 {
+			return -1, -1
+		}
+		start = from + i
+		end = start + len(phrase)
+		if t.s[start-1] == ' ' && (open || t.s[end] == ' ') {
+			return start, end
+		}
+		from = start + 1
+	}
+}
+
+// subject is what a statement such as "does not exist" is about.
+type subject int
+
+const (
+	nothing subject = iota // the segment does not say
+	mailbox                // a mailbox, or the recipient named in the same segment
+	other                  // something else: a domain, a host, a command
+)
+
+// near bounds how far from a statement its subject is sought, in words.
+const near = 12
+
+// about returns what the statement at t.s[start:end] is about: the nearest noun
+// before it in its segment, else one that follows at once ("unrouteable mail
+// domain", but not "not found on this server"), else the recipient if it is
+// named in the segment.
+func (t *text) about(start, end int) subject {
+	named := false
+	for i, n := start-1, 0; n < near; n++ {
+		begin := strings.LastIndexByte(t.s[:i], ' ') + 1
+		word := t.s[begin:i]
+		if word[0] == segment || word[0] == segmentNamed {
+			named = word[0] == segmentNamed
+			break
+		}
+		if s := noun(word); s != nothing {
+			return s
+		}
+		i = begin - 1
+	}
+	for i, n := end, 0; n < 3; n++ {
+		i += strings.IndexByte(t.s[i:], ' ') + 1
+		word, _, _ := strings.Cut(t.s[i:], " ")
+		if word[0] == segment || word[0] == segmentNamed || slices.Contains(prepositions, word) {
+			break
+		}
+		if s := noun(word); s != nothing {
+			return s
+		}
+	}
+	if named {
+		return mailbox
+	}
+	return nothing
+}
+
+// statement looks for one of the phrases said about a mailbox. found tells that
+// one stands there; sure, that its subject is a mailbox and not left unsaid.
+func (t *text) statement(phrases []string) (found, sure bool) {
+	for _, p := range phrases {
+		for start, end := t.find(p, 1); start >= 0; start, end = t.find(p, end) {
+			switch t.about(start, end) {
+			case mailbox:
+				return true, true
+			case nothing:
+				found = true
+			}
+		}
+	}
+	return found, false
+}
+
+// noun tells what a word names.
+func noun(word string) subject {
+	switch {
+	case slices.Contains(mailboxNouns, word):
+		return mailbox
+	case slices.Contains(otherNouns, word):
+		return other
+	}
+	return nothing
+}
+
+// only reports whether the text is made of the given words and nothing else.
+func (t *text) only(words []string) bool {
+	for word := range strings.SplitSeq(t.s, " ") {
+		if word[0] != segment && word[0] != segmentNamed && !slices.Contains(words, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// listed reports whether the host name of a blocklist stands in the text. The
+// names of the host that speaks and of the recipient's domain are what they
+// are; below the domain there may be a list.
+func (t *text) listed(host, domain string) bool {
+	if strings.IndexByte(t.s, '.') < 0 {
+		return false
+	}
+	for word := range strings.SplitSeq(t.s, " ") {
+		if strings.IndexByte(word, '.') < 0 || strings.EqualFold(word, host) {
+			continue
+		}
+		if below, ok := cutDomain(word, domain); ok && domain != "" {
+			word = below
+		}
+		if listHost(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// listHost reports whether a host name belongs to a blocklist.
+func listHost(host string) bool {
+	for label := range strings.FieldsFuncSeq(host, func(c rune) bool { return c == '.' || c == '-' }) {
+		for _, name := range listLabels {
+			if strings.EqualFold(label, name) {
+				return true
+			}
+		}
+	}
+	for _, name := range listNames {
+		if _, ok := cutDomain(host, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// under reports whether host is one of the domains or below one.
+func under(host string, domains []string) bool {
+	for _, d := range domains {
+		if _, ok := cutDomain(host, d); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// cutDomain returns the part of host before the domain, which may be empty,
+// and whether host is in the domain. Case does not matter.
+func cutDomain(host, domain string) (string, bool) {
+	n := len(host) - len(domain)
+	if n < 0 || !strings.EqualFold(host[n:], domain) || n > 0 && host[n-1] != '.' {
+		return "", false
+	}
+	return host[:max(n-1, 0)], true
+}
+
+// vocabulary reports whether a local part is made of words that servers use
+// themselves.
+func vocabulary(local string) bool {
+	t := fold(local)
+	if t.only(nil) {
+		return false
+	}
+	for word := range strings.SplitSeq(t.s, " ") {
+		if word[0] != segment && !digits(word) && !knownWord(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// knownWord reports whether a word stands in one of the tables.
+func knownWord(word string) bool {
+	lists := [...][]string{
+		blocklistWords, bannedWords, blockedWords, policyWords, hostWords, senderWords, vagueWords, tlsWords, rateWords,
+		splitWords, greylistNames, greyWords, fullWords, serverFull, relayWords, syncWords, notFoundWords, absentStatements,
+		disabledWords, endedStatements, doubtWords, deniedWords, accessWords, noMailWords, bareWords, addressWords, mailboxNouns, otherNouns, prepositions,
+		{"smtputf8", "starttls", "from"},
+	}
+	for _, phrases := range lists {
+		if inPhrases(word, phrases) {
+			return true
+		}
+	}
+	for _, rows := range [...][][]string{domainPolicyWords, rateRows, fullRows} {
+		for _, phrases := range rows {
+			if inPhrases(word, phrases) {
+				return true
+			}
+		}
+	}
+	for _, o := range operators {
+		for i := range o.rows {
+			if inPhrases(word, o.rows[i].words) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// inPhrases reports whether a word is one of the words of the phrases.
+func inPhrases(word string, phrases []string) bool {
+	for _, p := range phrases {
+		for w := range strings.SplitSeq(p, " ") {
+			stem, open := strings.CutSuffix(w, "*")
+			if word == w || open && strings.HasPrefix(word, stem) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,135 @@
+package reply
+
+// refusal reads a refused RCPT that is not about us.
+func (q *question) refusal() Meaning {
+	if q.full() {
+		return Meaning{Class: MailboxFull, Rule: "words:full"}
+	}
+	if q.code < 500 {
+		return q.transient()
+	}
+	if m, found := q.notFound(); found {
+		return m
+	}
+	if q.disabled() {
+		return Meaning{Class: MailboxDisabled, Rule: "words:disabled"}
+	}
+	if m, found := q.maybeNotFound(); found {
+		return m
+	}
+	return q.permanent()
+}
+
+// full reports whether the mailbox is over quota. The host's own disk (x.3.1)
+// and the size of the message (x.3.4) are something else.
+func (q *question) full() bool {
+	if q.is(2, 2) {
+		return true
+	}
+	if q.text.any(serverFull) {
+		return false
+	}
+	if q.text.any(fullWords) || q.text.anyAll(fullRows) {
+		return true
+	}
+	// 552 is RFC 5321's code for it, 422 and 431 are other people's.
+	fullCode := q.code == 552 || q.code == 422 || q.code == 431
+	return fullCode && (q.enhanced == Enhanced{} || q.is(2, 0)) && q.text.any(addressWords) && !q.saysNotFound() && !q.disabled()
+}
+
+// notFound reads a 5yz as "there is no such mailbox", if it says so.
+func (q *question) notFound() (Meaning, bool) {
+	t := &q.text
+	switch {
+	case q.is(1, 1), q.is(1, 3), q.is(1, 6):
+		return Meaning{Class: MailboxNotFound, Rule: "code:not-found"}, true
+	case q.is(1, 10) && !t.any(notFoundWords) && !t.has("resolver.adr*"):
+		return Meaning{Class: DomainTakesNoMail, Rule: "code:null-mx"}, true
+	}
+	if !wordCode(q.code) || t.any(doubtWords) || !q.saysNotFound() {
+		return Meaning{}, false
+	}
+	// "User unknown or access denied" does not decide.
+	return Meaning{Class: MailboxNotFound, Weak: t.any(accessWords), Rule: "words:not-found"}, true
+}
+
+// maybeNotFound reads wording that is used for absent mailboxes and for other
+// things: most of it is weak.
+func (q *question) maybeNotFound() (Meaning, bool) {
+	t := &q.text
+	if !wordCode(q.code) || t.any(doubtWords) || t.any(accessWords) {
+		return Meaning{}, false
+	}
+	vague, _ := t.statement(absentStatements)
+	switch {
+	case q.is(1, 0) && t.any(addressWords):
+		// "Address rejected." and no more is Cisco's text for it.
+		return Meaning{Class: MailboxNotFound, Weak: !t.only(bareWords), Rule: "code:address-rejected"}, true
+	case q.code == 550 && t.has("mailbox unavailable"):
+		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "words:mailbox-unavailable"}, true
+	case vague:
+		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "words:not-found-what"}, true
+	}
+	return Meaning{}, false
+}
+
+// saysNotFound reports whether the text names the mailbox and its absence.
+func (q *question) saysNotFound() bool {
+	if q.text.any(notFoundWords) || q.text.has("resolver.adr*") {
+		return true
+	}
+	_, sure := q.text.statement(absentStatements)
+	return sure
+}
+
+// disabled reports whether a 5yz says that the mailbox is out of use.
+func (q *question) disabled() bool {
+	if q.is(2, 1) || q.is(7, 13) || q.between(7, 17, 18) {
+		return true
+	}
+	if !wordCode(q.code) && q.code != 552 {
+		return false
+	}
+	if q.text.any(disabledWords) {
+		return true
+	}
+	_, sure := q.text.statement(endedStatements)
+	return sure
+}
+
+// wordCode reports whether words beside a reply code can be about a mailbox:
+// RFC 5321's codes for it, and qmail's 511.
+func wordCode(code int) bool {
+	return code == 550 || code == 551 || code == 553 || code == 554 || code == 511
+}
+
+// transient reads what is left of the 4yz.
+func (q *question) transient() Meaning {
+	missing := (q.is(1, 1) || q.saysNotFound()) && !q.text.any(doubtWords) && !q.text.has("unverified address")
+	switch {
+	case missing:
+		return Meaning{Class: TemporaryFailure, ProbablyMissing: true, Rule: "words:probably-missing"}
+	case q.between(5, 1, 2) || q.is(5, 4):
+		return Meaning{Class: ProtocolError, Rule: "code:protocol"}
+	case q.between(7, 0, 999):
+		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}
+	}
+	return Meaning{Class: TemporaryFailure, Rule: "code:4yz"}
+}
+
+// permanent reads what is left of the 5yz, after RFC 3463 §3.
+func (q *question) permanent() Meaning {
+	switch {
+	case q.code <= 504 || q.code == 555 || q.between(5, 1, 999):
+		return Meaning{Class: ProtocolError, Rule: "code:protocol"}
+	case q.between(7, 0, 999):
+		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}
+	case q.text.any(deniedWords):
+		return Meaning{Class: BlockedByPolicy, Rule: "words:denied"}
+	case q.is(1, 2):
+		return Meaning{Class: RelayDenied, Rule: "code:bad-domain"}
+	case q.is(1, 4), q.between(2, 3, 4), q.between(3, 0, 999), q.is(4, 0), q.between(4, 2, 999):
+		return Meaning{Class: TemporaryFailure, Rule: "code:their-system"}
+	}
+	return Meaning{Class: Unclear, Weak: q.code == 550 && q.text.only(bareWords), Rule: "none"}
+}
