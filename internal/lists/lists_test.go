@@ -1,0 +1,225 @@
+package lists
+
+import (
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestDisposable(t *testing.T) {
+	table := New()
+	tests := []struct {
+		claim, domain string
+		tier          Tier
+		rule          string
+		firm          bool
+	}{
+		{"a listed domain", "mailinator.com", Curated, "mailinator.com", true},
+		{"a domain below a listed one", "a.b.mailinator.com", Curated, "mailinator.com", true},
+		{"capitals and a final dot", "MAILINATOR.COM.", Curated, "mailinator.com", true},
+		{"the simulated one", "disposable.test", Curated, "disposable.test", true},
+		{"several families are firm", "disposable-families.test", Families, "disposable-families.test", true},
+		{"one family is not", "disposable-family.test", Family, "disposable-family.test", false},
+		{"an aggregator is not", "disposable-suspected.test", Aggregator, "disposable-suspected.test", false},
+		{"matches end at dots", "notmailinator.com", "", "", false},
+		{"a parent of a listed domain is not listed", "email", "", "", false},
+		{"a child of a listed name's namesake", "mailinator.com.example", "", "", false},
+		{"a mailbox provider", "gmail.com", "", "", false},
+		{"a privacy relay", "mozmail.com", "", "", false},
+		{"a special-use domain", "ok.test", "", "", false},
+		{"nothing", "", "", "", false},
+		{"a dot", ".", "", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.claim, func(t *testing.T) {
+			got := table.Disposable(tt.domain)
+			if want := (Disposable{tt.tier, tt.rule}); got != want {
+				t.Errorf("Disposable(%q) = %+v, want %+v", tt.domain, got, want)
+			}
+			if got.Listed() != (tt.tier != "") || got.Firm() != tt.firm {
+				t.Errorf("Disposable(%q): listed %v, firm %v, want %v, %v",
+					tt.domain, got.Listed(), got.Firm(), tt.tier != "", tt.firm)
+			}
+		})
+	}
+}
+
+func TestFree(t *testing.T) {
+	table := New()
+	for domain, want := range map[string]Free{
+		"gmail.com":           {Listed: true, Confidence: High},
+		"GMX.net.":            {Listed: true, Confidence: High},
+		"free-suspected.test": {Listed: true, Confidence: Low},
+		"mail.gmail.com":      {},
+		"company.example":     {},
+		"":                    {},
+	} {
+		if got := table.Free(domain); got != want {
+			t.Errorf("Free(%q) = %+v, want %+v", domain, got, want)
+		}
+	}
+}
+
+func TestRelay(t *testing.T) {
+	table := New()
+	for domain, want := range map[string]string{
+		"privaterelay.appleid.com": "Apple Hide My Email",
+		"appleid.com":              "",
+		"mozmail.com":              "Firefox Relay",
+		"someone.mozmail.com":      "Firefox Relay",
+		"someone.anonaddy.com":     "addy.io",
+		"duck.com":                 "DuckDuckGo",
+		"SLMail.me":                "SimpleLogin",
+		"firefox.com":              "",
+		"gmail.com":                "",
+	} {
+		if got := table.Relay(domain); got != want {
+			t.Errorf("Relay(%q) = %q, want %q", domain, got, want)
+		}
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	table := New()
+	for domain, want := range map[string]string{
+		"gmal.com": "gmail.com", "gmial.com": "gmail.com", "gmai.com": "gmail.com", "GMAIL.con": "gmail.com",
+		"hotmial.com": "hotmail.com", "yaho.com": "yahoo.com", "outlok.com": "outlook.com",
+		"gmail.com": "", "mail.com": "", "foxmail.com": "", "hanmail.net": "", "mail.gmal.com": "", "": "",
+	} {
+		got, ok := table.Suggest(domain)
+		if got != want || ok != (want != "") {
+			t.Errorf("Suggest(%q) = %q, %v, want %q", domain, got, ok, want)
+		}
+	}
+}
+
+func TestProvider(t *testing.T) {
+	table := New()
+	for host, want := range map[string]string{
+		"aspmx.l.google.com":                      "Google",
+		"alt1.gmail-smtp-in.l.google.com.":        "Google",
+		"Example-com.mail.Protection.Outlook.com": "Microsoft 365",
+		"outlook-com.olc.protection.outlook.com":  "Outlook.com",
+		"mta5.am0.yahoodns.net":                   "Yahoo",
+		"mx01.mail.icloud.com":                    "iCloud",
+		"mail.protonmail.ch":                      "Proton",
+		"in1-smtp.messagingengine.com":            "Fastmail",
+		"mx2.zoho.eu":                             "Zoho",
+		"eu-smtp-inbound-1.mimecast.com":          "Mimecast",
+		"mxa-00000000.gslb.pphosted.com":          "Proofpoint",
+		"inbound-smtp.eu-west-1.amazonaws.com":    "Amazon SES",
+		"ec2-192-0-2-1.compute-1.amazonaws.com":   "",
+		"mx.example.com":                          "",
+		"aspmx.l.google.com.attacker.example":     "",
+		"mx.disposable.test":                      "",
+		"":                                        "",
+	} {
+		if got := table.Provider(host); got != want {
+			t.Errorf("Provider(%q) = %q, want %q", host, got, want)
+		}
+	}
+}
+
+// TestListsAgree checks across the tables what a user would see as a
+// contradiction.
+func TestListsAgree(t *testing.T) {
+	table := New()
+	known := make([]string, 0, len(table.free)+len(table.relays))
+	for domain := range table.free {
+		known = append(known, domain)
+	}
+	for domain := range table.relays {
+		known = append(known, domain)
+	}
+	for _, domain := range known {
+		if d := table.Disposable(domain); d.Listed() {
+			t.Errorf("%s is also disposable by %s", domain, d.Rule)
+		}
+		if meant, ok := table.Suggest(domain); ok {
+			t.Errorf("%s is right, and %s is suggested", domain, meant)
+		}
+	}
+	for slip, meant := range table.typos {
+		if !table.Free(meant).Listed || table.Free(slip).Listed {
+			t.Errorf("%s is suggested for %s, want a provider for a name that is none", meant, slip)
+		}
+	}
+}
+
+func TestNamesAreInTheFormOfLookUps(t *testing.T) {
+	table := New()
+	check := func(name string) {
+		if name != fold(name) || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+			t.Errorf("%q can never match", name)
+		}
+	}
+	for name := range table.disposable {
+		check(name)
+	}
+	for name := range table.free {
+		check(name)
+	}
+	for name := range table.relays {
+		check(name)
+	}
+	for name := range table.typos {
+		check(name)
+	}
+	for name := range table.providers {
+		check(name)
+	}
+	for name := range table.roles {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+			t.Errorf("the role %q can never match", name)
+		}
+	}
+}
+
+func TestInfoCountsTheTable(t *testing.T) {
+	table := New()
+	info := table.Info()
+	if info.Hosts != len(table.disposable) || info.Hosts < 20 || info.Version == "" || info.Built.IsZero() {
+		t.Errorf("Info() = %+v, want version, time and %d hosts", info, len(table.disposable))
+	}
+	table.disposable["another.example"] = Family
+	if got := table.Info().Hosts; got != info.Hosts+1 {
+		t.Errorf("Info().Hosts = %d with one name more than %d", got, info.Hosts)
+	}
+}
+
+func TestLookUpsDoNotAllocate(t *testing.T) {
+	table := New()
+	for claim, look := range map[string]func(){
+		"a disposable hit":   func() { table.Disposable("a.b.mailinator.com") },
+		"a disposable miss":  func() { table.Disposable("mail.eu.company.example") },
+		"a free hit":         func() { table.Free("gmail.com") },
+		"a free miss":        func() { table.Free("company.example") },
+		"a role hit":         func() { table.Role("no-reply") },
+		"a role with a tag":  func() { table.Role("sales+eu") },
+		"a role miss":        func() { table.Role("john.doe") },
+		"a relay miss":       func() { table.Relay("company.example") },
+		"a suggestion":       func() { table.Suggest("gmal.com") },
+		"a mailbox provider": func() { table.Provider("aspmx.l.google.com") },
+	} {
+		if got := testing.AllocsPerRun(100, look); got != 0 {
+			t.Errorf("%s: %v allocations, want none", claim, got)
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	table := New()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			table.Disposable("mailinator.com")
+			table.Free("gmail.com")
+			table.Relay("duck.com")
+			table.Role("info")
+			table.Suggest("gmal.com")
+			table.Provider("aspmx.l.google.com")
+			table.Info()
+		})
+	}
+	all.Wait()
+}
