@@ -1,0 +1,207 @@
+package verify
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"rcpt/internal/address"
+	"rcpt/internal/reply"
+	"rcpt/internal/smtpprobe"
+	"rcpt/internal/store"
+)
+
+// Lives of evidence. Bad news expires sooner than good news, and nothing
+// undecided is kept for long (smtp-probing.md §6: both Exim's and Postfix's
+// caches are built so).
+const (
+	acceptedLife  = 7 * 24 * time.Hour
+	notFoundLife  = 3 * time.Hour
+	refusedLife   = 24 * time.Hour // full, disabled
+	noMailLife    = time.Hour      // NXDOMAIN, null MX, no MX
+	undecidedLife = 5 * time.Minute
+
+	takesAnyLife = 24 * time.Hour     // a directory outage can make a gateway take anyone for a while
+	checksLife   = 7 * 24 * time.Hour // a domain that checks its recipients seldom stops
+	tlsLife      = 30 * 24 * time.Hour
+)
+
+// cache keeps evidence per key and facts per domain in the table that may be
+// dropped. Addresses and domains of addresses appear as keyed hashes only.
+type cache struct {
+	table  store.Table
+	secret []byte
+}
+
+// entry is cached evidence. Verdicts are not cached: Decide runs on every
+// request, so that a changed policy, list or report shows at once.
+type entry struct {
+	Route    Route     `json:"route"`
+	Probe    *Probe    `json:"probe,omitempty"`
+	Gathered time.Time `json:"gathered"`
+}
+
+// domainFacts is what a domain showed to anyone; it is shared by all keys.
+type domainFacts struct {
+	CatchAll      CatchAll  `json:"catch_all,omitempty"`
+	CatchAllUntil time.Time `json:"catch_all_until,omitzero"`
+	TLSUntil      time.Time `json:"tls_until,omitzero"`
+}
+
+func (f domainFacts) catchAll(now time.Time) CatchAll {
+	if f.CatchAllUntil.After(now) {
+		return f.CatchAll
+	}
+	return CatchAllUnknown
+}
+
+// hash is the keyed hash of a text, 160 bits, safe in keys and logs.
+func (c cache) hash(purpose, text string) string {
+	mac := hmac.New(sha256.New, c.secret)
+	mac.Write([]byte(purpose))
+	mac.Write([]byte{0})
+	mac.Write([]byte(text))
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil)[:20])
+}
+
+// The local part is hashed as given: probe and cache treat it so, because
+// RFC 5321 §2.4 leaves its case to the receiving host.
+func (c cache) evidenceKey(scope string, a address.Address) store.Key {
+	return store.Key{Part: "EVI#" + scope + "#" + c.hash("evidence", a.String())}
+}
+
+func domainKey(domain string) store.Key { return store.Key{Part: "DOM#" + domain} }
+
+// load reads the evidence of one address and the facts of its domain in one
+// call. Damaged or missing entries count as absent.
+func (c cache) load(ctx context.Context, scope string, a address.Address) (*entry, domainFacts, error) {
+	var e *entry
+	var facts domainFacts
+	items, err := c.table.BatchGet(ctx, []store.Key{c.evidenceKey(scope, a), domainKey(a.Domain())})
+	if err != nil {
+		return nil, facts, fmt.Errorf("read evidence: %w", err)
+	}
+	for _, item := range items {
+		if strings.HasPrefix(item.Key.Part, "DOM#") {
+			_ = json.Unmarshal(item.Bytes("facts"), &facts)
+			continue
+		}
+		var kept entry
+		if json.Unmarshal(item.Bytes("entry"), &kept) == nil {
+			e = &kept
+		}
+	}
+	return e, facts, nil
+}
+
+// answers reports whether kept evidence may answer a full request. A time-out
+// answers only a request that would have waited no longer.
+func (e *entry) answers(mode Mode, budget time.Duration) bool {
+	if e == nil || e.Probe == nil && e.Route.TakesMail() && mode != Soft {
+		return false
+	}
+	return e.Probe == nil || e.Probe.Answer.Class != reply.Timeout || budget <= e.Probe.Budget+time.Second
+}
+
+// save keeps evidence for as long as it is worth, and what the domain showed.
+func (c cache) save(ctx context.Context, scope string, a address.Address, e Evidence, facts domainFacts, now time.Time) error {
+	var items []store.Item
+	if life := lifeOf(e); life > 0 {
+		text, err := json.Marshal(entry{Route: e.Route, Probe: e.Probe, Gathered: e.Gathered})
+		if err != nil {
+			return fmt.Errorf("encode evidence: %w", err)
+		}
+		items = append(items, store.Item{Key: c.evidenceKey(scope, a), Attrs: store.Attrs{"entry": text}, Expires: now.Add(life)})
+	}
+	if facts != (domainFacts{}) {
+		text, err := json.Marshal(facts)
+		if err != nil {
+			return fmt.Errorf("encode facts of domain: %w", err)
+		}
+		items = append(items, store.Item{Key: domainKey(a.Domain()), Attrs: store.Attrs{"facts": text}, Expires: now.Add(tlsLife)})
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	if err := c.table.BatchPut(ctx, items); err != nil {
+		return fmt.Errorf("keep evidence: %w", err)
+	}
+	return nil
+}
+
+// lifeOf is how long evidence answers; 0 means that it is not kept.
+func lifeOf(e Evidence) time.Duration {
+	if e.Lost != "" {
+		return 0
+	}
+	if e.Probe == nil {
+		if _, gone := noMail(e.Route); gone {
+			return noMailLife
+		}
+		return 0
+	}
+	a := e.Probe.Answer
+	switch a.Class {
+	case reply.Accepted, reply.AcceptedUnverified:
+		if e.Probe.Of() == CatchAllUnknown {
+			return undecidedLife
+		}
+		return acceptedLife
+	case reply.MailboxNotFound, reply.DomainTakesNoMail:
+		return notFoundLife
+	case reply.MailboxFull, reply.MailboxDisabled:
+		return refusedLife
+	case "", smtpprobe.Held, smtpprobe.NotAsked, smtpprobe.Fault, smtpprobe.EgressClosed:
+		return 0 // about the domain or about ourselves, which have memories of their own
+	case reply.Greylisted:
+		if a.Retry > 0 { // without the margin of retry_at: who comes back at the stated time is asked for anew
+			return min(undecidedLife, a.Retry)
+		}
+	}
+	return undecidedLife
+}
+
+// learn adds what a probe showed about the domain. It reports whether anything
+// is new.
+func (f *domainFacts) learn(p Probe, tlsDemanded bool, now time.Time) bool {
+	before := *f
+	if p.Canary.Class != "" || p.Answer.Class == reply.MailboxNotFound && !p.Answer.Weak {
+		switch {
+		case p.Of() == TakesAny:
+			f.CatchAll, f.CatchAllUntil = TakesAny, now.Add(takesAnyLife)
+		case p.Of() == Checks, p.Answer.Class == reply.MailboxNotFound && !p.Answer.Weak && !p.HoldNotFound:
+			f.CatchAll, f.CatchAllUntil = Checks, now.Add(checksLife)
+		}
+	}
+	if tlsDemanded {
+		f.TLSUntil = now.Add(tlsLife)
+	}
+	return *f != before
+}
+
+// canary is a local part of the domain that cannot exist: 16 lower-case
+// letters and digits, beginning with a letter. It is derived, not drawn: a
+// greylisting server must meet the same one again, from every process, and a
+// derived one needs no memory. It changes every thirty days.
+func (c cache) canary(a address.Address, now time.Time) address.Address {
+	mac := hmac.New(sha256.New, c.secret)
+	mac.Write([]byte("canary\x00" + a.Domain()))
+	_ = binary.Write(mac, binary.BigEndian, now.Unix()/(30*24*3600))
+	sum := mac.Sum(nil)
+	const letters, alphabet = 26, "abcdefghijklmnopqrstuvwxyz0123456789"
+	local := []byte{alphabet[int(sum[0])%letters]}
+	for _, b := range sum[1:16] {
+		local = append(local, alphabet[int(b)%len(alphabet)])
+	}
+	canary, err := a.WithLocal(string(local))
+	if err != nil {
+		panic("canary is no local part: " + err.Error()) // letters and digits always are
+	}
+	return canary
+}

@@ -1,0 +1,254 @@
+package verify
+
+import (
+	"time"
+
+	"rcpt/internal/mx"
+	"rcpt/internal/pace"
+	"rcpt/internal/reply"
+	"rcpt/internal/smtpprobe"
+	"rcpt/internal/verdict"
+)
+
+// Decide turns evidence into a verdict under a policy. It is pure: the same
+// evidence gives the same verdict, so every rule is a row of a test.
+//
+// The hard rule: INVALID needs positive proof that mail to this address cannot
+// arrive. A refusal that speaks about us or about the moment is UNKNOWN with
+// its reason, whatever its code.
+//
+// The order: syntax, the key's own reports, the domain, disposable lists, spam
+// trap, the mailbox. The first that speaks decides.
+func Decide(e Evidence, p Policy) verdict.Verdict {
+	v := facts(e)
+	v.Status, v.Reason = judge(e)
+	v.RetryAt = retryAt(e, v.Reason)
+	v.Score = score(e, v)
+	v.Policy = p.Name
+	v.Action = p.Action(v)
+	v.Detail = detail(e, v)
+	return v
+}
+
+// facts copies what stands beside a verdict, whatever it is.
+func facts(e Evidence) verdict.Verdict {
+	v := verdict.Verdict{
+		Email: e.Given, AccountHistory: e.History, SpamTrap: e.Trap, Cached: e.Cached, CheckedAt: e.Gathered.UTC(),
+		Disposable: e.Lists.Disposable.Listed(), DisposableTier: string(e.Lists.Disposable.Tier),
+		FreeProvider: e.Lists.Free.Listed, Relay: e.Lists.Relay != "", RelayName: e.Lists.Relay,
+		Role: e.Lists.Role.Class != "", RoleClass: e.Lists.Role.Class, Suggestion: e.Lists.Suggestion,
+		ListVersion: e.Lists.Version, MXFound: e.Route.TakesMail(), MXHost: e.Route.Host, MXProvider: e.Lists.Provider,
+	}
+	if e.Syntax == nil {
+		v.Tag = e.Address.Tag()
+		v.Canonical = e.Address.Canonical()
+	}
+	if e.Lists.Disposable.Listed() {
+		v.Lists = append(v.Lists, verdict.ListMatch{List: "disposable", Rule: e.Lists.Disposable.Rule, Tier: string(e.Lists.Disposable.Tier)})
+	}
+	if e.Probe != nil {
+		v.CatchAll = e.Probe.Of() == TakesAny
+		if e.Probe.Answer.Host != "" {
+			v.MXHost = e.Probe.Answer.Host
+		}
+	}
+	return v
+}
+
+func judge(e Evidence) (verdict.Status, verdict.Reason) {
+	if e.Syntax != nil {
+		return verdict.Invalid, verdict.InvalidSyntax
+	}
+	if e.History.Matched {
+		if e.History.PreviousReason == "soft_bounce" {
+			return verdict.Risky, verdict.PreviouslyBounced
+		}
+		return verdict.Invalid, verdict.PreviouslyBounced
+	}
+	if reason, gone := noMail(e.Route); gone {
+		return verdict.Invalid, reason
+	}
+	switch {
+	case e.Lists.Disposable.Firm():
+		return verdict.Disposable, verdict.DisposableDomain
+	case e.Lists.Disposable.Listed():
+		return verdict.Risky, verdict.DisposableSuspected
+	case e.Trap:
+		return verdict.Risky, verdict.SpamTrap
+	}
+	status, reason := mailbox(e)
+	if e.Lists.Suggestion != "" && status != verdict.Invalid {
+		return verdict.Risky, verdict.PossibleTypo
+	}
+	return status, reason
+}
+
+// noMail reports the answers of DNS that prove that a domain takes no mail. A
+// name server that fails proves nothing.
+func noMail(r Route) (verdict.Reason, bool) {
+	switch r.Status {
+	case mx.NXDomain:
+		return verdict.DomainNotFound, true
+	case mx.NullMX:
+		return verdict.NullMX, true
+	case mx.NoMail:
+		return verdict.NoMX, true
+	}
+	return "", false
+}
+
+// mailbox judges what was learned about the mailbox itself.
+func mailbox(e Evidence) (verdict.Status, verdict.Reason) {
+	switch {
+	case e.Address.Literal():
+		return verdict.Unknown, verdict.MXUnreachable // a host named by number has no exchanger to ask
+	case e.Route.Status == mx.Failed, e.Route.Status == mx.Timeout:
+		return verdict.Unknown, verdict.DNSFailure
+	case e.Route.Status == mx.Unresolvable:
+		return verdict.Unknown, verdict.MXUnreachable
+	case e.Lost == LostInternal:
+		return verdict.Unknown, verdict.Internal
+	case e.Route.TakesMail() && e.Mode == Soft:
+		return verdict.Unknown, verdict.SoftOK
+	case e.Route.TakesMail() && e.Address.TooLong():
+		return verdict.Unknown, verdict.ProtocolError // SMTP has no room for it; it may exist all the same
+	case e.Probe == nil:
+		return verdict.Unknown, verdict.Deadline
+	}
+	return probed(*e.Probe)
+}
+
+// probed judges the reply to RCPT, with the canary and the control beside it.
+func probed(p Probe) (verdict.Status, verdict.Reason) {
+	switch p.Answer.Class {
+	case "": // not asked: the domain is known to take any mailbox
+		return verdict.CatchAll, verdict.CatchAllDomain
+	case reply.Accepted, reply.AcceptedUnverified:
+		return accepted(p)
+	case reply.MailboxNotFound, reply.MailboxDisabled, reply.Unclear:
+		return refused(p)
+	case reply.MailboxFull:
+		return verdict.Risky, verdict.MailboxFull
+	case reply.DomainTakesNoMail:
+		if p.Answer.Stage == reply.Rcpt && p.Answer.Code/100 == 5 {
+			return verdict.Invalid, verdict.NullMX
+		}
+		return verdict.Unknown, verdict.ProbeBlocked
+	}
+	return verdict.Unknown, undecided(p.Answer)
+}
+
+func accepted(p Probe) (verdict.Status, verdict.Reason) {
+	switch p.Of() {
+	case TakesAny:
+		return verdict.CatchAll, verdict.CatchAllDomain
+	case Checks:
+		if p.Answer.Class == reply.Accepted {
+			return verdict.Valid, verdict.SMTPVerified
+		}
+	case CatchAllUnknown:
+		if p.Answer.Class == reply.AcceptedUnverified { // 252: it takes whatever it is given
+			return verdict.CatchAll, verdict.CatchAllDomain
+		}
+	}
+	return verdict.Risky, verdict.Unconfirmed
+}
+
+// refused asks for proof before a mailbox is called absent: the refusal came
+// to RCPT with a permanent code, the operator is not in one of its hours of
+// knowing nobody, and where the words are weak, the control was accepted.
+func refused(p Probe) (verdict.Status, verdict.Reason) {
+	a := p.Answer
+	switch {
+	case a.Stage != reply.Rcpt || a.Code/100 != 5:
+		return verdict.Unknown, verdict.UnclearReply
+	case p.HoldNotFound:
+		return verdict.Unknown, verdict.TemporaryFailure
+	case a.Weak && !p.Control.Accepted():
+		return verdict.Unknown, verdict.UnclearReply
+	case a.Class == reply.Unclear && !(a.Weak && sameRefusal(a, p.Canary)):
+		return verdict.Unknown, verdict.UnclearReply
+	case a.Class == reply.MailboxDisabled:
+		return verdict.Invalid, verdict.MailboxDisabled
+	}
+	return verdict.Invalid, verdict.MailboxNotFound
+}
+
+// sameRefusal reports that a mailbox that cannot exist was refused in the very
+// same words while postmaster was accepted.
+func sameRefusal(a, canary smtpprobe.Answer) bool {
+	return canary.Stage == reply.Rcpt && canary.Code == a.Code && canary.Enhanced == a.Enhanced && canary.Text == a.Text
+}
+
+// undecided names the reason of an answer that says nothing about the mailbox.
+func undecided(a smtpprobe.Answer) verdict.Reason {
+	switch a.Class {
+	case reply.Greylisted:
+		return verdict.Greylisted
+	case reply.Timeout:
+		return verdict.Timeout
+	case reply.RateLimited:
+		return verdict.RateLimited
+	case reply.BlockedByPolicy, reply.TLSRequired:
+		return verdict.ProbeBlocked
+	case reply.RelayDenied:
+		return verdict.RelayDenied
+	case reply.TemporaryFailure:
+		return verdict.TemporaryFailure
+	case reply.SMTPUTF8Required:
+		return verdict.SMTPUTF8Required
+	case reply.ProtocolError:
+		return verdict.ProtocolError
+	case smtpprobe.ConnectionFailed:
+		return verdict.ConnectionFailed
+	case smtpprobe.Unreachable, smtpprobe.Unresolvable:
+		return verdict.MXUnreachable
+	case smtpprobe.DNSFailure:
+		return verdict.DNSFailure
+	case smtpprobe.EgressClosed:
+		return verdict.EgressBlocked
+	case smtpprobe.Held:
+		if a.Why == pace.Busy {
+			return verdict.RateLimited
+		}
+		return verdict.ProbeBlocked
+	case smtpprobe.NotAsked:
+		return verdict.Deadline
+	case smtpprobe.Fault:
+		return verdict.Internal
+	}
+	return verdict.UnclearReply
+}
+
+// Waits where the server stated none (smtp-probing.md §11, §14).
+const (
+	greylistWait  = 6 * time.Minute
+	temporaryWait = 30 * time.Minute
+	absentHold    = 24 * time.Hour
+)
+
+// retryAt is when another check may bring more. A stated wait gets a fifth on
+// top: servers count from their own clock.
+func retryAt(e Evidence, reason verdict.Reason) *time.Time {
+	if e.Probe == nil || e.Gathered.IsZero() {
+		return nil
+	}
+	var wait time.Duration
+	switch {
+	case !e.Probe.Answer.Until.IsZero():
+		until := e.Probe.Answer.Until.UTC()
+		return &until
+	case e.Probe.HoldNotFound && reason == verdict.TemporaryFailure:
+		wait = absentHold
+	case e.Probe.Answer.Retry > 0:
+		wait = e.Probe.Answer.Retry + e.Probe.Answer.Retry/5
+	case reason == verdict.Greylisted:
+		wait = greylistWait
+	case reason == verdict.TemporaryFailure, reason == verdict.RateLimited:
+		wait = temporaryWait
+	default:
+		return nil
+	}
+	at := e.Gathered.Add(wait).UTC()
+	return &at
+}

@@ -1,0 +1,24 @@
+package verify
+
+import "time"
+
+// Mode says how far a check goes.
+type Mode string
+
+// The modes. Soft stops before SMTP: syntax, lists and DNS only.
+const (
+	Soft Mode = "soft"
+	Full Mode = "full"
+)
+
+// Request asks for the verdict on one address.
+type Request struct {
+	Scope    string    // the id of the key that asks: cache and overlay are kept per key
+	Email    string    // as given
+	Mode     Mode      // the zero value is Full
+	Policy   Policy    //
+	Received time.Time // when the request arrived; latency counts from here
+	Deadline time.Time // when the verdict must be there; the zero value means no deadline
+	Fresh    bool      // pass the cache
+	Explain  bool      // attach the evidence
+}
