@@ -1,0 +1,159 @@
+package config
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// env is a lookup over a few settings.
+type env map[string]string
+
+func (e env) lookup(name string) string { return e[name] }
+
+func TestEverySettingHasItsDefault(t *testing.T) {
+	got, err := Read(env{}.lookup, "host.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Addr: "127.0.0.1:8080", Data: ".local", PublicURL: "http://127.0.0.1:8080",
+		Sim: true, SMTPPort: 25, Pacing: PacingAuto,
+		HELO: "host.example.com", MailFrom: "verify@host.example.com",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("Read of an empty environment\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestSettingsAreReadAsGiven(t *testing.T) {
+	got, err := Read(env{
+		"RCPT_ADDR": "[::1]:9090", "RCPT_DATA": "data dir", "RCPT_PUBLIC_URL": "https://verify.example.com/api/",
+		"RCPT_SECRET": "s3cret", "RCPT_DNS": "192.0.2.53:53, [2001:db8::53]:5353", "RCPT_SIM": "off",
+		"RCPT_SMTP_PORT": "2525", "RCPT_PROBE_ALLOW": "10.1.2.3/8,192.0.2.7, 2001:db8::1,::ffff:172.16.0.0/108",
+		"RCPT_PACING": "on", "RCPT_EGRESS_CHECK": "mx.example.com:25",
+		"RCPT_HELO": "[192.0.2.1]", "RCPT_MAIL_FROM": "bounce+probe@example.com",
+	}.lookup, "ignored.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Addr: "[::1]:9090", Data: "data dir", PublicURL: "https://verify.example.com/api", Secret: NewSecret("s3cret"),
+		DNS: []string{"192.0.2.53:53", "[2001:db8::53]:5353"}, SMTPPort: 2525,
+		ProbeAllow: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
+			netip.MustParsePrefix("2001:db8::1/128"), netip.MustParsePrefix("172.16.0.0/12"),
+		},
+		Pacing: PacingOn, EgressCheck: "mx.example.com:25", HELO: "[192.0.2.1]", MailFrom: "bounce+probe@example.com",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("Read\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestDefaultsFollowOtherSettings(t *testing.T) {
+	got, err := Read(env{"RCPT_ADDR": ":8181", "RCPT_HELO": "probe.example.com"}.lookup, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.PublicURL != "http://localhost:8181" {
+		t.Errorf("public URL of a listener on every interface is %q", got.PublicURL)
+	}
+	if got.MailFrom != "verify@probe.example.com" {
+		t.Errorf("sender is %q, want it at the HELO name", got.MailFrom)
+	}
+	if got, _ := Read(env{}.lookup, ""); got.HELO != "localhost" {
+		t.Errorf("HELO without a host name is %q, want localhost", got.HELO)
+	}
+}
+
+func TestMalformedSettingsAreRefused(t *testing.T) {
+	for _, c := range []struct{ claim, name, value string }{
+		{"an address needs a port", "RCPT_ADDR", "127.0.0.1"},
+		{"a port is a number", "RCPT_ADDR", "127.0.0.1:http"},
+		{"a host has no spaces", "RCPT_ADDR", "my host:80"},
+		{"a public URL has a scheme", "RCPT_PUBLIC_URL", "verify.example.com"},
+		{"a public URL is http", "RCPT_PUBLIC_URL", "ftp://verify.example.com"},
+		{"a public URL has a host", "RCPT_PUBLIC_URL", "https:///v1"},
+		{"a public URL has no query", "RCPT_PUBLIC_URL", "https://verify.example.com/?a=b"},
+		{"a public URL has no password", "RCPT_PUBLIC_URL", "https://u:p@verify.example.com"},
+		{"a name server has a port", "RCPT_DNS", "192.0.2.53"},
+		{"a list of name servers has no gaps", "RCPT_DNS", "192.0.2.53:53,,192.0.2.54:53"},
+		{"a switch is on or off", "RCPT_SIM", "yes"},
+		{"port 0 cannot be probed", "RCPT_SMTP_PORT", "0"},
+		{"ports end at 65535", "RCPT_SMTP_PORT", "65536"},
+		{"a port is not signed", "RCPT_SMTP_PORT", "-25"},
+		{"a network is no name", "RCPT_PROBE_ALLOW", "10.0.0.0/8,localhost"},
+		{"a network has at most 32 bits", "RCPT_PROBE_ALLOW", "10.0.0.0/33"},
+		{"a network has no zone", "RCPT_PROBE_ALLOW", "fe80::1%eth0"},
+		{"pacing is one of three words", "RCPT_PACING", "AUTO"},
+		{"an egress check has a port", "RCPT_EGRESS_CHECK", "mx.example.com"},
+		{"an egress check has a host", "RCPT_EGRESS_CHECK", ":25"},
+		{"HELO carries no line end", "RCPT_HELO", "verify.example.com\r\nMAIL FROM:<>"},
+		{"HELO carries no space", "RCPT_HELO", "verify example.com"},
+		{"HELO carries no bracket", "RCPT_HELO", "<verify.example.com>"},
+		{"HELO is ASCII", "RCPT_HELO", "prüfung.example"},
+		{"HELO is no half literal", "RCPT_HELO", "[192.0.2.1"},
+		{"HELO ends at 255 octets", "RCPT_HELO", strings.Repeat("a", 256)},
+		{"a sender has an at sign", "RCPT_MAIL_FROM", "verify"},
+		{"a sender has a local part", "RCPT_MAIL_FROM", "@example.com"},
+		{"a sender has a domain", "RCPT_MAIL_FROM", "verify@"},
+		{"a sender carries no line end", "RCPT_MAIL_FROM", "verify@example.com\nDATA"},
+		{"a sender carries no bracket", "RCPT_MAIL_FROM", "a>b@example.com"},
+		{"a sender carries no space", "RCPT_MAIL_FROM", "a b@example.com"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			got, err := Read(env{c.name: c.value}.lookup, "host.example.com")
+			if err == nil {
+				t.Fatalf("%s=%q was read as %+v", c.name, c.value, got)
+			}
+			line := err.Error()
+			if !strings.HasPrefix(line, c.name+" is ") || !strings.Contains(line, "want ") || strings.Contains(line, "\n") {
+				t.Errorf("the error is not one line with name and expectation: %q", line)
+			}
+		})
+	}
+}
+
+func TestEverythingMalformedIsReportedTogether(t *testing.T) {
+	_, err := Read(env{
+		"RCPT_ADDR": "here", "RCPT_SMTP_PORT": "smtp", "RCPT_HELO": "a b", "RCPT_PACING": "slow", "RCPT_SECRET": "hunter2",
+	}.lookup, "host.example.com")
+	if err == nil {
+		t.Fatal("five settings, four of them malformed, were accepted")
+	}
+	want := []string{
+		`RCPT_ADDR is "here": want host:port, such as 127.0.0.1:8080`,
+		`RCPT_SMTP_PORT is "smtp": want a port number from 1 to 65535`,
+		`RCPT_PACING is "slow": want one of auto, on, off`,
+		`RCPT_HELO is "a b": want a host name or an address literal, such as verify.example.com`,
+	}
+	if got := strings.Split(err.Error(), "\n"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the report is\n%s\nwant\n%s", err, strings.Join(want, "\n"))
+	}
+}
+
+func TestSettingsNamesWhatReadLooksUp(t *testing.T) {
+	var looked []string
+	_, err := Read(func(name string) string {
+		looked = append(looked, name)
+		return ""
+	}, "host.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, s := range Settings() {
+		listed = append(listed, s.Name)
+		if s.Default == "" || s.Meaning == "" {
+			t.Errorf("%s has no default or no meaning", s.Name)
+		}
+	}
+	slices.Sort(looked)
+	slices.Sort(listed)
+	if !slices.Equal(looked, listed) {
+		t.Errorf("Read looks up\n%v\nSettings lists\n%v", looked, listed)
+	}
+}

@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"rcpt/internal/verdict"
+	"rcpt/internal/verify"
+)
+
+// checkJSONOf asks /v1/check about an address that has this verdict.
+func checkJSONOf(t *testing.T, v verdict.Verdict) string {
+	t.Helper()
+	s := serve(nil)
+	s.oracle.answer = func(context.Context, verify.Request) verdict.Verdict { return v }
+	r := post(`{"email":"user@example.com"}`)
+	r.URL.Path = "/v1/check"
+	w := s.do(r)
+	if w.Code != 200 {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+func TestCheckHasTheShapeOfTheMission(t *testing.T) {
+	occurred := time.Date(2026, 5, 13, 10, 0, 0, 0, time.UTC)
+	got := checkJSONOf(t, verdict.Verdict{
+		Email: "user@example.com", Status: verdict.Invalid, Score: 2, Reason: verdict.PreviouslyBounced, Action: verdict.Block,
+		MXFound: true, CheckedAt: noon, LatencyMS: 3,
+		AccountHistory: verdict.History{Matched: true, PreviousReason: "hard_bounce", OccurredAt: &occurred, Count: 1},
+	})
+	want := `{"email":"user@example.com","result":"undeliverable","reason":"previously_bounced",` +
+		`"reason_message":"This address bounced when you last sent to it. Do not retry.",` +
+		`"account_history":{"matched":true,"previous_reason":"hard_bounce","occurred_at":"2026-05-13T10:00:00Z","count":1},` +
+		`"status":"INVALID","disposable":false,"role":false,"free":false,"catch_all":false,"spam_trap":false,"score":2,"action":"block",` +
+		`"strict":{"role":false,"plus_tag":false,"relay":false,"free":false,"disposable_suspected":false},` +
+		`"mx_found":true,"checked_at":"2026-11-13T12:00:00Z","cached":false,"latency_ms":3}` + "\n"
+	if got != want {
+		t.Errorf("the answer is\n%s want\n%s", got, want)
+	}
+}
+
+func TestCheckCarriesEverySignal(t *testing.T) {
+	retry := noon.Add(time.Minute)
+	got := checkJSONOf(t, verdict.Verdict{
+		Email: "info+x@example.com", Status: verdict.Risky, Score: 40, Reason: verdict.DisposableSuspected, Action: verdict.Warn,
+		Disposable: true, CatchAll: true, FreeProvider: true, MXFound: true, Role: true, Relay: true, SpamTrap: true, Tag: "x",
+		Suggestion: "info@example.org", CheckedAt: noon, RetryAt: &retry, Cached: true, Detail: "Because.", Evidence: map[string]int{"n": 1},
+	})
+	want := `{"email":"info+x@example.com","result":"risky","reason":"disposable_suspected",` +
+		`"reason_message":"The domain is on a list of disposable mail services, but not on a sure one.","account_history":{"matched":false},` +
+		`"status":"RISKY","disposable":true,"role":true,"free":true,"catch_all":true,"spam_trap":true,"suggestion":"info@example.org",` +
+		`"score":40,"action":"warn","strict":{"role":true,"plus_tag":true,"relay":true,"free":true,"disposable_suspected":true},` +
+		`"mx_found":true,"checked_at":"2026-11-13T12:00:00Z","cached":true,"latency_ms":0,"retry_at":"2026-11-13T12:01:00Z",` +
+		`"detail":"Because.","evidence":{"n":1}}` + "\n"
+	if got != want {
+		t.Errorf("the answer is\n%s want\n%s", got, want)
+	}
+}
+
+func TestSurelyDisposableIsNotSuspected(t *testing.T) {
+	c := checkOf(verdict.Verdict{Status: verdict.Disposable, Disposable: true})
+	if !c.Disposable || c.Strict.DisposableSuspected {
+		t.Errorf("disposable %t, suspected %t", c.Disposable, c.Strict.DisposableSuspected)
+	}
+}
+
+func TestResultsOfAllStatuses(t *testing.T) {
+	for status, want := range map[verdict.Status]string{
+		verdict.Valid: "deliverable", verdict.Invalid: "undeliverable", verdict.Disposable: "undeliverable",
+		verdict.CatchAll: "risky", verdict.Risky: "risky", verdict.Unknown: "unknown",
+	} {
+		if got := result(status); got != want {
+			t.Errorf("%s is %s, want %s", status, got, want)
+		}
+	}
+}
+
+func TestEveryReasonHasAMessage(t *testing.T) {
+	messages := reasonMessages()
+	sentence := regexp.MustCompile(`^[A-Z][^"]{20,110}\.$`)
+	for _, reason := range verdict.Reasons() {
+		if !sentence.MatchString(messages[reason]) {
+			t.Errorf("the message of %s is %q", reason, messages[reason])
+		}
+	}
+	if len(messages) != len(verdict.Reasons()) {
+		t.Errorf("%d messages for %d reasons", len(messages), len(verdict.Reasons()))
+	}
+}
+
+// Only proof may speak against an address: an UNKNOWN must not read as a
+// refusal.
+func TestMessagesOfUnknownDoNotBlameTheAddress(t *testing.T) {
+	blame := regexp.MustCompile(`(?i)\b(invalid|does not exist|disabled|undeliverable)\b`)
+	for reason, message := range reasonMessages() {
+		if reason.Statuses()[0] == verdict.Unknown && blame.MatchString(message) {
+			t.Errorf("%s: %q", reason, message)
+		}
+	}
+}
+
+func TestMessageTellsWhatWasReported(t *testing.T) {
+	seen := map[string]bool{}
+	for _, previous := range []string{"hard_bounce", "soft_bounce", "spam_complaint", "unsubscribe"} {
+		message := checkOf(verdict.Verdict{
+			Reason: verdict.PreviouslyBounced, AccountHistory: verdict.History{Matched: true, PreviousReason: previous},
+		}).ReasonMessage
+		if message == "" || seen[message] {
+			t.Errorf("%s: %q", previous, message)
+		}
+		seen[message] = true
+	}
+}
+
+func TestFieldsSharedWithVerifyHaveTheSameValues(t *testing.T) {
+	v := verdict.Verdict{
+		Email: "user@example.com", Status: verdict.Valid, Score: 96, Reason: verdict.SMTPVerified, Action: verdict.Accept,
+		Disposable: true, CatchAll: true, MXFound: true, Role: true, SpamTrap: true, Suggestion: "s", CheckedAt: noon, Cached: true,
+		LatencyMS: 7, Detail: "d",
+	}
+	var one, two map[string]any
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &one); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(checkJSONOf(t, v)), &two); err != nil {
+		t.Fatal(err)
+	}
+	shared := strings.Fields("email status score reason action disposable catch_all mx_found role spam_trap suggestion checked_at cached latency_ms detail")
+	for _, name := range shared {
+		if one[name] == nil || one[name] != two[name] {
+			t.Errorf("%s is %v in /v1/verify, %v in /v1/check", name, one[name], two[name])
+		}
+	}
+}

@@ -1,0 +1,185 @@
+// Package httpapi is the public HTTP interface: routes, JSON in and out, and
+// problem documents. It is an ordinary http.Handler, the same under net/http and
+// behind a Lambda trigger.
+//
+// A request goes straight through:
+//
+//	httpapi.go  receipt, request id, the guard against overload
+//	route.go    path and method, then the key and its scope; the table of routes
+//	verify.go   decode, ask the verifier, encode; check.go and health.go likewise
+//	problem.go  what went wrong becomes an RFC 9457 document; the only place that
+//	            knows both domain errors and HTTP statuses
+//	log.go      one line per request, and no more
+//
+// The key is checked before the body is read, so that only callers with a key
+// can make us hold one.
+//
+// An address with bad syntax is no error: it has a verdict, INVALID, and 200.
+//
+// What the log never holds: addresses, keys, bodies, query strings, and paths
+// other than the patterns of the routes, since paths of webhooks carry a token.
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"rcpt/internal/keys"
+	"rcpt/internal/verdict"
+	"rcpt/internal/verify"
+)
+
+// Verifier gives verdicts. It never fails and is never later than the request's
+// deadline; a caller that hangs up cancels ctx.
+type Verifier interface {
+	Verify(ctx context.Context, r verify.Request) verdict.Verdict
+}
+
+// Authenticator recognizes API keys: keys.ErrUnknown for a secret that opens
+// nothing, another error when it cannot tell.
+type Authenticator interface {
+	Authenticate(ctx context.Context, secret string) (keys.Key, error)
+}
+
+// Deps are the parts the handler is made of. Keys, Verifier and Health are
+// required.
+type Deps struct {
+	Keys     Authenticator
+	Verifier Verifier
+	Health   func(context.Context) Health
+
+	Log  *slog.Logger     // default: slog.Default
+	Now  func() time.Time // default: time.Now
+	Rand io.Reader        // for request ids, safe for concurrent use; default: crypto/rand.Reader
+
+	// MaxInFlight is how many requests may be under way at once; one more is
+	// answered 503. Default 10,000: at some 20 KB each they fit into the memory
+	// of a small machine, and no client of ours waits in a longer queue.
+	MaxInFlight int64
+}
+
+// New returns the handler of all routes. It is safe for concurrent use.
+func New(d Deps) http.Handler {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Rand == nil {
+		d.Rand = rand.Reader
+	}
+	if d.MaxInFlight == 0 {
+		d.MaxInFlight = 10_000
+	}
+	a := &api{Deps: d}
+	a.mux = a.paths()
+	return a
+}
+
+type api struct {
+	Deps
+	mux      *http.ServeMux
+	inFlight atomic.Int64
+}
+
+// call is what one request gathers on its way.
+type call struct {
+	id       string    // request id
+	received time.Time // when the head of the request had arrived
+	route    string    // the pattern that matched, or unmatched
+	key      keys.Key  // zero until authorized
+	err      error     // why there is no regular answer
+	panicked *panicked
+}
+
+// callKey finds the call in the context of its request.
+type callKey struct{}
+
+func callOf(r *http.Request) *call { return r.Context().Value(callKey{}).(*call) }
+
+// ServeHTTP answers one request. Whatever happens, finish has the last word.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{id: a.requestID(r), received: a.Now(), route: "unmatched"}
+	rec := &recorder{ResponseWriter: w}
+	rec.Header().Set("X-Request-Id", c.id)
+	rec.Header().Set("Cache-Control", "no-store") // verdicts are personal data
+	rec.Header().Set("X-Content-Type-Options", "nosniff")
+	defer a.finish(rec, r, c)
+
+	defer a.inFlight.Add(-1)
+	if a.inFlight.Add(1) > a.MaxInFlight {
+		c.err = errBusy
+		return
+	}
+	// The mux would redirect a path that is not clean; a client that sends one is
+	// told so at once.
+	if p := r.URL.Path; !strings.HasPrefix(p, "/") || path.Clean(p) != p {
+		c.err = errNotFound
+		return
+	}
+	a.mux.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+}
+
+// finish turns an error or a panic into a problem document and writes the log
+// line.
+func (a *api) finish(w *recorder, r *http.Request, c *call) {
+	if value := recover(); value != nil {
+		c.err, c.panicked = errPanic, newPanicked(value)
+	}
+	if c.err != nil && w.status == 0 {
+		writeProblem(w, c)
+	}
+	a.log(w, r, c)
+}
+
+// requestID takes over the id the request came with, if it is one to put into
+// headers and logs; behind a gateway the trigger has set it to the gateway's.
+func (a *api) requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); id != "" && len(id) <= 64 && !strings.ContainsFunc(id, notInID) {
+		return id
+	}
+	var octets [12]byte
+	if _, err := io.ReadFull(a.Rand, octets[:]); err != nil {
+		return "none" // an id is not worth an error
+	}
+	return hex.EncodeToString(octets[:])
+}
+
+// notInID allows letters, digits and what UUIDs, trace ids and API Gateway's
+// base64 ids have beside them.
+func notInID(c rune) bool {
+	letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return !letter && !strings.ContainsRune("._-=", c)
+}
+
+// recorder remembers the status that was written; 0 means none yet.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(body []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(body)
+}
+
+// Unwrap serves http.ResponseController.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"rcpt/internal/keys"
+	"rcpt/internal/store"
+	"rcpt/internal/verify"
+)
+
+// What this package itself finds wrong.
+var (
+	errBusy     = errors.New("too many requests in flight")
+	errNotFound = errors.New("no such path")
+	errMethod   = errors.New("method not allowed")
+	errNoKey    = errors.New("no key given")
+	errScope    = errors.New("scope missing")
+	errPlan     = errors.New("plan is soft")
+	errTestKey  = errors.New("test key")
+	errRequest  = errors.New("bad request")
+	errTooLarge = errors.New("body too large")
+	errPanic    = errors.New("panic")
+)
+
+// requestError says what is wrong with a request, in words for the caller. It
+// Is errRequest.
+type requestError struct {
+	field  string // of the body; empty when none is at fault
+	detail string
+}
+
+func (e requestError) Error() string { return e.detail }
+func (e requestError) Unwrap() error { return errRequest }
+
+// badRequest makes a requestError without a field.
+func badRequest(format string, args ...any) error {
+	return requestError{detail: fmt.Sprintf(format, args...)}
+}
+
+// badField makes a requestError about one field.
+func badField(field, format string, args ...any) error {
+	return requestError{field: field, detail: field + " " + fmt.Sprintf(format, args...)}
+}
+
+// scopeError names the scope that a key lacks. It Is errScope.
+type scopeError struct{ scope keys.Scope }
+
+func (e scopeError) Error() string {
+	return fmt.Sprintf("this key does not have the scope %s", e.scope)
+}
+func (e scopeError) Unwrap() error { return errScope }
+
+// sizeError names the limit a body is over. It Is errTooLarge.
+type sizeError struct{ max int64 }
+
+func (e sizeError) Error() string { return fmt.Sprintf("the body may have %d KB", e.max>>10) }
+func (e sizeError) Unwrap() error { return errTooLarge }
+
+// answerTo is how one error is answered.
+type answerTo struct {
+	err        error
+	status     int
+	slug       string // the problem's type is /problems/<slug>, relative to the API (RFC 9457 §3.1.1)
+	title      string
+	detail     string // "": the error's own text, which is then meant for the caller
+	field      string // "": the error's own, if it has one
+	retryAfter int    // seconds; 0: no Retry-After
+}
+
+// answers is the one table from error to problem document. The first row whose
+// error the given one Is decides.
+func answers() []answerTo {
+	return []answerTo{
+		{err: errRequest, status: 400, slug: "bad-request", title: "Bad request"},
+		{err: verify.ErrPolicy, status: 400, slug: "bad-request", title: "Bad request", field: "policy"},
+		{err: keys.ErrDraft, status: 400, slug: "bad-request", title: "Bad request"},
+		{err: errNoKey, status: 401, slug: "unauthorized", title: "API key needed",
+			detail: "send the header Authorization: Bearer KEY, once"},
+		{err: keys.ErrUnknown, status: 401, slug: "unauthorized", title: "API key not accepted",
+			detail: "the key is wrong, expired or revoked"},
+		{err: errScope, status: 403, slug: "forbidden", title: "Not allowed for this key"},
+		{err: errPlan, status: 403, slug: "forbidden", title: "Not allowed for this key", field: "mode",
+			detail: "the plan of this key allows soft checks only"},
+		{err: errTestKey, status: 403, slug: "forbidden", title: "Not allowed for this key",
+			detail: "test keys are not available in this deployment yet; use a live key and addresses under .test"},
+		{err: errNotFound, status: 404, slug: "not-found", title: "No such path",
+			detail: "nothing is served under this path; paths have no final slash and no empty parts"},
+		{err: errMethod, status: 405, slug: "method-not-allowed", title: "Method not allowed",
+			detail: "this path takes the methods of the Allow header"},
+		{err: errTooLarge, status: 413, slug: "too-large", title: "Body too large"},
+		{err: errBusy, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1,
+			detail: "too many requests are under way; send this one again"},
+		{err: store.ErrThrottled, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1,
+			detail: "the store is too busy; send the request again"},
+		{err: context.Canceled, status: 503, slug: "unavailable", title: "Not finished", retryAfter: 1,
+			detail: "the request was given up before it was answered; send it again"},
+		{err: context.DeadlineExceeded, status: 503, slug: "unavailable", title: "Not finished", retryAfter: 1,
+			detail: "the request took too long; send it again"},
+	}
+}
+
+// answerFor looks an error up. What is not in the table is ours to mend and
+// nothing to show.
+func answerFor(err error) answerTo {
+	for _, row := range answers() {
+		if errors.Is(err, row.err) {
+			return row
+		}
+	}
+	return answerTo{err: err, status: 500, slug: "internal", title: "Internal error",
+		detail: "something went wrong on our side; report the request id if it happens again"}
+}
+
+// problem is an RFC 9457 problem document.
+type problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	RequestID string `json:"request_id"`
+	Field     string `json:"field,omitempty"`
+}
+
+// writeProblem answers the call's error.
+func writeProblem(w http.ResponseWriter, c *call) {
+	row := answerFor(c.err)
+	p := problem{
+		Type: "/problems/" + row.slug, Title: row.title, Status: row.status,
+		Detail: row.detail, RequestID: c.id, Field: row.field,
+	}
+	if p.Detail == "" {
+		p.Detail = c.err.Error()
+	}
+	var request requestError
+	if errors.As(c.err, &request) {
+		p.Field = request.field
+	}
+	if row.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(row.retryAfter))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(row.status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(p) // the caller has hung up; there is nobody to tell
+}

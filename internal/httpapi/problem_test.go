@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rcpt/internal/keys"
+	"rcpt/internal/store"
+	"rcpt/internal/verdict"
+	"rcpt/internal/verify"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestProblemsLookLikeThis keeps one whole response for every kind of problem.
+func TestProblemsLookLikeThis(t *testing.T) {
+	with := func(secret string) *http.Request {
+		r := post(`{"email":"a@b.test","mode":"full"}`)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		return r
+	}
+	to := func(method, path string) *http.Request {
+		r := post("")
+		r.Method, r.URL.Path = method, path
+		return r
+	}
+	noKey := post(`{"email":"a@b.test"}`)
+	noKey.Header.Del("Authorization")
+	for name, c := range map[string]struct {
+		r      *http.Request
+		change func(*Deps)
+	}{
+		"400-syntax":    {r: post(`{"email":"a@b.test",}`)},
+		"400-field":     {r: post(`{"email":"a@b.test","timeout_ms":10}`)},
+		"400-policy":    {r: post(`{"email":"a@b.test","policy":"<lax>"}`)},
+		"401-no-key":    {r: noKey},
+		"401-wrong-key": {r: with(wrongSecret)},
+		"403-scope":     {r: with(reportSecret)},
+		"403-plan":      {r: with(softSecret)},
+		"403-test-key":  {r: with(testSecret)},
+		"404":           {r: to("GET", "/v1/verfy")},
+		"405":           {r: to("GET", "/v1/verify")},
+		"413":           {r: post(strings.Repeat(" ", maxQuestion+1))},
+		"500": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) {
+			d.Verifier = &oracle{answer: func(context.Context, verify.Request) verdict.Verdict { panic("oops") }}
+		}},
+		"503-busy":      {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) { d.MaxInFlight = -1 }},
+		"503-throttled": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) { d.Keys = keyring{store.ErrThrottled} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(c.change).do(c.r)
+			golden(t, filepath.Join("testdata", "problems", name+".http"), response(w))
+		})
+	}
+}
+
+// response writes a response as it stands on the wire.
+func response(w *httptest.ResponseRecorder) []byte {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "HTTP/1.1 %d %s\n", w.Code, http.StatusText(w.Code))
+	for _, name := range slices.Sorted(maps.Keys(w.Header())) {
+		fmt.Fprintf(&text, "%s: %s\n", name, strings.Join(w.Header()[name], ", "))
+	}
+	text.WriteString("\n")
+	text.Write(w.Body.Bytes())
+	return text.Bytes()
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the response is\n%s\nwant (%s)\n%s", got, file, want)
+	}
+}
+
+// sentinels says how every exported sentinel of the domain is answered.
+func sentinels() map[string]struct {
+	err    error
+	status int
+} {
+	return map[string]struct {
+		err    error
+		status int
+	}{
+		"keys.ErrUnknown":    {keys.ErrUnknown, 401},
+		"keys.ErrDraft":      {keys.ErrDraft, 400},
+		"verify.ErrPolicy":   {verify.ErrPolicy, 400},
+		"store.ErrThrottled": {store.ErrThrottled, 503},
+		// What a domain package did not turn into words of its own is ours to mend.
+		"store.ErrNotFound":  {store.ErrNotFound, 500},
+		"store.ErrCondition": {store.ErrCondition, 500},
+		"store.ErrValue":     {store.ErrValue, 500},
+		"store.ErrLimit":     {store.ErrLimit, 500},
+		"store.ErrSealed":    {store.ErrSealed, 500},
+	}
+}
+
+func TestEverySentinelHasItsAnswer(t *testing.T) {
+	for name, c := range sentinels() {
+		for _, err := range []error{c.err, fmt.Errorf("read key k1: %w", c.err)} {
+			if row := answerFor(err); row.status != c.status {
+				t.Errorf("%s is answered %d, want %d", name, row.status, c.status)
+			}
+		}
+	}
+}
+
+func TestNoSentinelIsForgotten(t *testing.T) {
+	known := sentinels()
+	for _, pkg := range []string{"keys", "verify", "store"} {
+		for _, name := range exportedErrors(t, filepath.Join("..", pkg)) {
+			if _, ok := known[pkg+"."+name]; !ok {
+				t.Errorf("%s.%s has no line in sentinels: decide how it is answered", pkg, name)
+			}
+		}
+	}
+}
+
+// exportedErrors lists the package-level variables called Err... of a folder.
+func exportedErrors(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no source in %s: %v", dir, err)
+	}
+	var names []string
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			vars, ok := decl.(*ast.GenDecl)
+			if !ok || vars.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range vars.Specs {
+				for _, ident := range spec.(*ast.ValueSpec).Names {
+					if strings.HasPrefix(ident.Name, "Err") {
+						names = append(names, ident.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+func TestTableOfAnswersIsSound(t *testing.T) {
+	for _, row := range answers() {
+		if row.status < 400 || row.status > 599 || row.slug == "" || row.title == "" {
+			t.Errorf("%v: %+v", row.err, row)
+		}
+		if row.status == 503 && row.retryAfter == 0 {
+			t.Errorf("%v: 503 without Retry-After", row.err)
+		}
+		if got := answerFor(row.err); !errors.Is(got.err, row.err) {
+			t.Errorf("%v is hidden behind the row of %v", row.err, got.err)
+		}
+	}
+}
+
+func TestUnknownErrorsShowNothing(t *testing.T) {
+	w := httptest.NewRecorder()
+	writeProblem(w, &call{id: "req-1", err: errors.New("dial 10.0.0.7: password hunter2")})
+	if p := w.Body.String(); w.Code != 500 || strings.Contains(p, "hunter2") || strings.Contains(p, "10.0.0.7") {
+		t.Errorf("%d %s", w.Code, p)
+	}
+}

@@ -1,0 +1,195 @@
+package keys
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"rcpt/internal/store"
+)
+
+// ErrUnknown is returned for a secret that opens nothing: malformed, of no key,
+// wrong, of a revoked or an expired key. Which of these is not told.
+var ErrUnknown = errors.New("key unknown")
+
+// Book keeps the keys in a Table. It is safe for concurrent use if its source
+// of randomness is, as crypto/rand.Reader is.
+//
+//	KEY#<id>                  the key, the hashes of its secrets, the sealed webhook secret
+//	ACC#<account> / KEY#<id>  so that the keys of an account can be listed; same transaction
+type Book struct {
+	table  store.Table
+	vault  store.Vault
+	now    func() time.Time
+	random io.Reader
+	recent recent
+}
+
+// NewBook returns a Book on the control table.
+func NewBook(table store.Table, vault store.Vault, now func() time.Time, random io.Reader) *Book {
+	return &Book{table: table, vault: vault, now: now, random: random}
+}
+
+// Create makes a key and its secrets. It returns ErrDraft when the draft is not
+// acceptable.
+func (b *Book) Create(ctx context.Context, d Draft) (Key, Secrets, error) {
+	key, err := d.key(b.now())
+	if err != nil {
+		return Key{}, Secrets{}, err
+	}
+	kind := Live
+	if key.Test {
+		kind = Test
+	}
+	// Two keys drawing one id is a matter of luck, twice in a row of a broken
+	// source of randomness.
+	for range 3 {
+		var made credentials
+		if made, err = newCredentials(b.random, kind); err != nil {
+			return Key{}, Secrets{}, err
+		}
+		key.ID = made.id
+		if err = b.insert(ctx, key, made); err == nil {
+			return key, made.secrets, nil
+		}
+		if !errors.Is(err, store.ErrCondition) {
+			break
+		}
+	}
+	return Key{}, Secrets{}, fmt.Errorf("store key %s: %w", key.ID, err)
+}
+
+func (b *Book) insert(ctx context.Context, key Key, made credentials) error {
+	sealed, err := b.vault.Seal(ctx, []byte(made.secrets.Webhook), sealContext(key))
+	if err != nil {
+		return fmt.Errorf("seal webhook secret: %w", err)
+	}
+	item := store.Item{Key: itemKey(key.ID), Attrs: attrs(key)}
+	item.Attrs["api_hash"], item.Attrs["hook_hash"] = made.api[:], made.hook[:]
+	item.Attrs["webhook_secret"] = sealed
+	row := store.Item{Key: store.Key{Part: "ACC#" + key.Account, Sort: keyPart + key.ID}, Attrs: store.Attrs{}}
+	return b.table.Transact(ctx, []store.Op{store.PutOp(item, store.Absent()), store.PutOp(row, store.Absent())})
+}
+
+// Authenticate returns the key that the API secret belongs to, or ErrUnknown. A
+// secret seen within the last 30 seconds costs no read, so a revocation made in
+// another process takes that long to be noticed. Any other error is the
+// Table's.
+func (b *Book) Authenticate(ctx context.Context, secret string) (Key, error) {
+	kind, id, random, ok := parseSecret(secret)
+	if !ok {
+		return Key{}, ErrUnknown
+	}
+	now, given := b.now(), hashOf(secret)
+	key, ok := b.recent.find(given, now)
+	if !ok {
+		var err error
+		if key, err = b.read(ctx, kind, id, random); err != nil {
+			return Key{}, err
+		}
+		b.recent.keep(given, key, now)
+	}
+	if !key.Usable(now) {
+		return Key{}, ErrUnknown
+	}
+	return key, nil
+}
+
+// read compares the random part with the stored hash. An absent key is compared
+// with a hash nothing has, so that it takes as long as a wrong secret.
+func (b *Book) read(ctx context.Context, kind Kind, id, random string) (Key, error) {
+	item, err := b.table.Get(ctx, itemKey(id))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Key{}, fmt.Errorf("read key %s: %w", id, err)
+	}
+	given, stored := hashOf(random), make([]byte, len(hash{}))
+	copy(stored, item.Bytes("api_hash"))
+	key := keyOf(item)
+	same := subtle.ConstantTimeCompare(given[:], stored) == 1
+	if !same || !item.Present() || key.Test != (kind == Test) {
+		return Key{}, ErrUnknown
+	}
+	return key, nil
+}
+
+// WebhookSecret returns the secret that signs what is sent on behalf of a key.
+// It returns ErrUnknown when there is no such key.
+func (b *Book) WebhookSecret(ctx context.Context, id string) (string, error) {
+	item, err := b.table.Get(ctx, itemKey(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", ErrUnknown
+	}
+	if err != nil {
+		return "", fmt.Errorf("read key %s: %w", id, err)
+	}
+	secret, err := b.vault.Open(ctx, item.Bytes("webhook_secret"), sealContext(keyOf(item)))
+	if err != nil {
+		return "", fmt.Errorf("open webhook secret of key %s: %w", id, err)
+	}
+	return string(secret), nil
+}
+
+// sealContext binds a sealed secret to its key: copied to another one it does
+// not open.
+func sealContext(k Key) map[string]string {
+	return map[string]string{"purpose": "webhook-secret", "account": k.Account, "key": k.ID}
+}
+
+const keyPart = "KEY#"
+
+func itemKey(id string) store.Key { return store.Key{Part: keyPart + id} }
+
+// attrs writes a key as attributes; keyOf reads them back.
+func attrs(k Key) store.Attrs {
+	a := store.Attrs{
+		"account": k.Account, "label": k.Label, "scopes": scopeText(k.Scopes), "test": k.Test, "plan": k.Plan,
+		"policy": k.Policy, "limit_monthly": k.Limits.Monthly, "limit_concurrency": k.Limits.Concurrency,
+		"limit_reports_per_day": k.Limits.ReportsPerDay, "limit_requests_per_second": k.Limits.RequestsPerSecond,
+	}
+	for name, t := range map[string]time.Time{"created_at": k.CreatedAt, "expires_at": k.ExpiresAt, "revoked_at": k.RevokedAt} {
+		if !t.IsZero() {
+			a[name] = t.UnixMilli()
+		}
+	}
+	return a
+}
+
+func keyOf(item store.Item) Key {
+	return Key{
+		ID: strings.TrimPrefix(item.Key.Part, keyPart), Account: item.Str("account"), Label: item.Str("label"), Scopes: scopesOf(item.Str("scopes")),
+		Test: item.Bool("test"), Plan: item.Str("plan"), Policy: item.Bytes("policy"),
+		Limits: Limits{
+			Monthly: item.Int("limit_monthly"), Concurrency: item.Int("limit_concurrency"),
+			ReportsPerDay: item.Int("limit_reports_per_day"), RequestsPerSecond: item.Int("limit_requests_per_second"),
+		},
+		CreatedAt: timeOf(item.Int("created_at")), ExpiresAt: timeOf(item.Int("expires_at")), RevokedAt: timeOf(item.Int("revoked_at")),
+	}
+}
+
+func scopeText(scopes []Scope) string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = string(s)
+	}
+	return strings.Join(words, " ")
+}
+
+func scopesOf(text string) []Scope {
+	var scopes []Scope
+	for word := range strings.FieldsSeq(text) {
+		scopes = append(scopes, Scope(word))
+	}
+	return scopes
+}
+
+// timeOf reads Unix milliseconds; 0, a missing attribute, is no time.
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
