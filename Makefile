@@ -1,0 +1,45 @@
+# rcpt. Bare `make` prints this list.
+.DEFAULT_GOAL := help
+
+FUZZTIME ?= 60s
+ENV      := CGO_ENABLED=0
+PACKAGES := ./...
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## run the product on this machine (storage in .local; settings in the README)
+	@mkdir -p .build
+	@$(ENV) go build -o .build/local ./infra/local
+	@exec .build/local
+
+.PHONY: test
+test: lint ## everything that needs only Go: format, vet, lint, unit and end-to-end tests
+	go test $(PACKAGES)
+
+.PHONY: race
+race: ## the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race $(PACKAGES)
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
+	@unformatted=$$(gofmt -l functions infra internal); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	go vet $(PACKAGES)
+	go tool staticcheck $(PACKAGES)
+	go tool errcheck $(PACKAGES)
+	go tool ineffassign $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (default 60s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' internal | while read -r file; do \
+		for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9]*).*/\1/p' $$file); do \
+			echo "$$target in $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+		done; \
+	done
+
+.PHONY: golden
+golden: ## rewrite the expected verdicts and answers in testdata; review the diff
+	go test ./internal/verify ./internal/httpapi ./internal/trigger -update

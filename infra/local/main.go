@@ -1,0 +1,161 @@
+// Command local is `make run`: the whole product on one machine, with nothing
+// but Go installed. Embedded storage stands for the AWS services, a small
+// gateway for API Gateway, and the handlers are those of functions/, fed with
+// the same events.
+//
+//	main.go     settings, adapters, parts, the listener, the end
+//	gateway.go  HTTP request -> Lambda event -> HTTP answer
+//	env.go      the keys it makes once, and the file that tells them
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"rcpt/internal/app"
+	"rcpt/internal/config"
+	"rcpt/internal/embedded"
+	"rcpt/internal/httpapi"
+	"rcpt/internal/pace"
+	"rcpt/internal/sim"
+	"rcpt/internal/trigger"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Getenv, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "rcpt:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (err error) {
+	host, _ := os.Hostname()
+	cfg, err := config.Read(getenv, host)
+	if err != nil {
+		return fmt.Errorf("settings not usable:\n%w", err)
+	}
+	db, err := embedded.Open(cfg.Data, embedded.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	log := slog.New(slog.NewJSONHandler(logs, nil))
+	if moved := db.CacheMoved(); moved != "" {
+		log.Warn("cache was damaged and starts empty", "moved_to", moved)
+	}
+	ports, closeSim, err := open(cfg, db, log)
+	if err != nil {
+		return err
+	}
+	defer closeSim()
+	handler, err := app.Verify(cfg, ports)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on RCPT_ADDR: %w", err)
+	}
+	url := publicURL(cfg, getenv, listener)
+	env, err := ready(ctx, filepath.Join(cfg.Data, "env"), url, app.Keys(ports))
+	if err != nil {
+		return err
+	}
+	welcome(out, cfg, env)
+
+	go housekeep(ctx, cfg, db, ports.Egress, log)
+	server := httpapi.Server(gateway{function: trigger.HTTP(handler), now: time.Now})
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	// The longest request may still be answered.
+	ending, cancel := context.WithTimeout(context.Background(), 26*time.Second)
+	defer cancel()
+	return server.Shutdown(ending)
+}
+
+// open gathers the ports: embedded storage and, unless switched off, the
+// simulated mail internet.
+func open(cfg config.Config, db *embedded.DB, log *slog.Logger) (app.Ports, func(), error) {
+	secret := []byte(cfg.Secret.Reveal())
+	if len(secret) == 0 {
+		made, err := embedded.Secret(cfg.Data)
+		if err != nil {
+			return app.Ports{}, nil, err
+		}
+		secret = made
+	}
+	p := app.Ports{
+		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Egress: new(pace.Egress),
+		Log: log, Secret: secret, Version: "local", Now: time.Now,
+	}
+	if !cfg.Sim {
+		return p, func() {}, nil
+	}
+	world, err := sim.Start(sim.Options{Log: log})
+	if err != nil {
+		return app.Ports{}, nil, fmt.Errorf("start simulated mail internet: %w", err)
+	}
+	p.Sim = world
+	return p, func() { _ = world.Close() }, nil
+}
+
+// publicURL is how the outside reaches us: as set, else where we listen, which
+// with port 0 is known only now.
+func publicURL(cfg config.Config, getenv func(string) string, l net.Listener) string {
+	if _, port, _ := net.SplitHostPort(cfg.Addr); port == "0" && getenv("RCPT_PUBLIC_URL") == "" {
+		return "http://" + l.Addr().String()
+	}
+	return cfg.PublicURL
+}
+
+func welcome(out io.Writer, cfg config.Config, env environment) {
+	file := filepath.Join(cfg.Data, "env")
+	if !filepath.IsAbs(file) {
+		file = "./" + file // a shell's dot looks elsewhere otherwise
+	}
+	_, _ = fmt.Fprintf(out, `rcpt listens on %s
+
+  . %s
+  curl -s $RCPT_URL/v1/verify -H "Authorization: Bearer $RCPT_KEY" -d '{"email":"alice@ok.test"}'
+
+`, env.URL, file)
+}
+
+// housekeep does what the clock does on AWS: it looks after our own way out to
+// port 25 and removes what has expired.
+func housekeep(ctx context.Context, cfg config.Config, db *embedded.DB, egress *pace.Egress, log *slog.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		if cfg.EgressCheck != "" {
+			if err := egress.Check(ctx, cfg.EgressCheck); err != nil && ctx.Err() == nil {
+				log.Warn("way out to port 25 is closed", "error", err.Error())
+			}
+		}
+		if _, err := db.Sweep(ctx); err != nil && ctx.Err() == nil {
+			log.Error("sweep", "error", err.Error())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

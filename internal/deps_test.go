@@ -1,0 +1,130 @@
+package internal
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// policy says who may import whom, one line per package: itself, then what it
+// may import of ours. A new package or edge is a reviewed change to this text.
+const policy = `
+	address reply verdict store config :
+	safedial :
+
+	mx        : address store
+	lists     : address store
+	pace      : reply store
+	smtpprobe : address mx pace reply safedial
+	keys      : store
+	sim       : address
+
+	verify  : address lists mx pace reply smtpprobe store verdict
+	httpapi : keys store verdict verify
+	trigger :
+
+	app      : address config httpapi keys lists mx pace safedial smtpprobe store verdict verify
+	embedded : store
+
+	store/storetest : store
+	mx/mxtest       :
+
+	infra/local      : app config embedded httpapi keys pace sim trigger
+	functions/verify : app config embedded trigger
+`
+
+// outside says which of our packages may import modules of others whose reach
+// must stay small. A prefix ends with a slash.
+const outside = `
+	github.com/aws/aws-lambda-go/           : trigger functions/ infra/local
+	github.com/awslabs/aws-lambda-go-api-proxy/ : trigger
+	github.com/aws/aws-sdk-go-v2/           : cloud/
+	github.com/aws/aws-xray-sdk-go/         : telemetry
+	github.com/miekg/dns                    : mx mx/mxtest sim
+	go.etcd.io/bbolt                        : embedded
+`
+
+// TestImports parses the imports itself, tests left out: the test cache does
+// not notice what a go list child process read, but it does notice files.
+func TestImports(t *testing.T) {
+	allowed := rules(t, policy)
+	for name, imports := range packages(t) {
+		edges, known := allowed[name]
+		if !known {
+			t.Errorf("package %s is not in the policy", name)
+			continue
+		}
+		for _, path := range imports {
+			if ours, ok := strings.CutPrefix(path, "rcpt/"); ok {
+				if ours = strings.TrimPrefix(ours, "internal/"); !slices.Contains(edges, ours) {
+					t.Errorf("%s imports %s, which the policy does not allow", name, ours)
+				}
+				continue
+			}
+			checkOutside(t, name, path)
+		}
+	}
+}
+
+func checkOutside(t *testing.T, name, path string) {
+	for prefix, importers := range rules(t, outside) {
+		reach := path == prefix || strings.HasSuffix(prefix, "/") && strings.HasPrefix(path, prefix)
+		if reach && !slices.ContainsFunc(importers, func(i string) bool {
+			return name == i || strings.HasSuffix(i, "/") && strings.HasPrefix(name, i)
+		}) {
+			t.Errorf("%s imports %s, which only %v may", name, path, importers)
+		}
+	}
+}
+
+// rules reads lines of the form "names : names".
+func rules(t *testing.T, text string) map[string][]string {
+	t.Helper()
+	table := make(map[string][]string)
+	for line := range strings.Lines(text) {
+		left, right, ok := strings.Cut(line, " :")
+		if !ok {
+			if strings.TrimSpace(line) != "" {
+				t.Fatalf("policy line without colon: %q", line)
+			}
+			continue
+		}
+		for _, name := range strings.Fields(left) {
+			table[name] = strings.Fields(right)
+		}
+	}
+	return table
+}
+
+// packages maps every package of the project, by its path below internal or
+// below the root, to what its non-test files import.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	found := make(map[string][]string)
+	for _, root := range []string{".", "../functions", "../infra"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			for _, spec := range file.Imports {
+				imported, _ := strconv.Unquote(spec.Path.Value)
+				found[name] = append(found[name], imported)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
