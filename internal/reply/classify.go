@@ -27,13 +27,13 @@ func Classify(r Reply, a Asked) Meaning {
 		return m
 	}
 	own := mask(r.Text, a.Own)
-	if e, ok := parseEnhanced(own.local); ok && e == r.Enhanced {
+	if e, ok := parseEnhanced(own.local); ok && e == r.Enhanced && !own.echoed {
 		r.Enhanced = Enhanced{} // 5.1.1@example.com: an echo as likely as a code
 	}
 	q := question{
 		code: r.Code, enhanced: r.Enhanced, mixed: r.Mixed, stage: a.Stage,
 		operators: operatorsOf(a.Host, a.Banner),
-		host:      strings.TrimSuffix(a.Host, "."), domain: a.Own.Recipient[strings.LastIndexByte(a.Own.Recipient, '@')+1:],
+		host:      strings.TrimSuffix(a.Host, "."), domain: domainPart(a.Own.Recipient),
 		named: own.named, sender: own.sender,
 	}
 	if !own.bare {
@@ -41,16 +41,13 @@ func Classify(r Reply, a Asked) Meaning {
 	}
 	// The local part stands in the text undelimited: "550 spam: rejected". If it
 	// is a word servers use, and they echoed the address elsewhere, this one is
-	// theirs. If they did not, nobody can tell, and both readings must agree.
-	ambiguous := vocabulary(own.local)
-	if ambiguous && own.echoed {
-		return q.read(own.text)
+	// theirs.
+	words := vocabulary(own.local)
+	with := q.read(own.text)
+	if words && own.echoed {
+		return with
 	}
-	without := q.read(maskBare(own.text, own.local))
-	if !ambiguous {
-		return without
-	}
-	return lesser(without, q.read(own.text), r.Code)
+	return lesser(q.read(maskBare(own.text, own.local)), with, words, r.Code)
 }
 
 // byCode decides what needs no words.
@@ -74,14 +71,18 @@ func byCode(r Reply, stage Stage) (Meaning, bool) {
 	return Meaning{Class: AcceptedUnverified, Rule: "code:other-2yz"}, true
 }
 
-// lesser joins two readings of one reply: what both say, else the first if it
-// says nothing about the mailbox, else nothing.
-func lesser(without, with Meaning, code int) Meaning {
+// lesser joins the readings of a reply without and with the local part. Where
+// they differ about the mailbox, the first holds but is weak if the local part
+// is no word of the servers'; else neither holds.
+func lesser(without, with Meaning, words bool, code int) Meaning {
 	switch {
+	case !aboutMailbox(without.Class):
+		return without
 	case without.Class == with.Class:
 		without.Weak = without.Weak || with.Weak
 		return without
-	case !aboutMailbox(without.Class):
+	case !words:
+		without.Weak = without.Class != MailboxFull
 		return without
 	case code < 500:
 		return Meaning{Class: TemporaryFailure, Rule: "own-words:ambiguous", RetryAfter: without.RetryAfter}
@@ -105,14 +106,21 @@ type question struct {
 	domain    string // of the recipient
 	named     bool   // the text names our sender, host or address
 	sender    bool   // the text names our sender
-	masked    string
-	text      text
-	depth     int // how many replies are quoted around this one
+	depth     int    // how many replies are quoted around this one
+
+	masked string
+	text   text // masked, folded
+	quote  int  // where in masked another server's reply is quoted, -1 if none is
+}
+
+// set gives the question its text.
+func (q *question) set(masked string) {
+	q.masked, q.text, q.quote = masked, fold(masked), quoteStart(masked)
 }
 
 // read classifies the refusal with the given text.
 func (q question) read(masked string) Meaning {
-	q.masked, q.text = masked, fold(masked)
+	q.set(masked)
 	m := q.decide()
 	if m.RetryAfter == 0 && (q.code < 500 || m.Class == RateLimited) {
 		m.RetryAfter = statedWait(&q.text)
@@ -124,7 +132,7 @@ func (q question) read(masked string) Meaning {
 func (q *question) decide() Meaning {
 	us, aboutUs := q.aboutUs()
 	if r := q.row(us, aboutUs); r != nil {
-		listed := r.listed || r.class == BlockedByPolicy && q.listed()
+		listed := r.listed || r.class == BlockedByPolicy && q.listed(q.namesList())
 		return Meaning{Class: r.class, Weak: r.weak, Listed: listed, Split: r.split, DomainOnly: r.only, RetryAfter: r.wait, Rule: r.rule}
 	}
 	switch {
@@ -150,18 +158,19 @@ func (q *question) decide() Meaning {
 var hostCodes = []int{521, 530, 535, 538, 541, 571}
 
 // row returns the first row of the operator that matches. None makes a refusal
-// about us one about the mailbox.
+// about us, or one that quotes another server, one about the mailbox.
 func (q *question) row(us Meaning, aboutUs bool) *row {
 	for i := range software {
 		if software[i].matches(q) {
 			return &software[i]
 		}
 	}
+	barred := q.quote >= 0 || slices.Contains(hostCodes, q.code)
 	for _, o := range q.operators {
 		for i := range o.rows {
 			r := &o.rows[i]
-			barred := aboutMailbox(r.class) && aboutUs && !(r.despite && us.Rule == ruleVague)
-			if !barred && r.matches(q) {
+			us := aboutUs && !(r.despite && us.Rule == ruleVague)
+			if r.matches(q) && !(aboutMailbox(r.class) && (barred || us)) {
 				return r
 			}
 		}
@@ -186,10 +195,11 @@ const ruleVague = "words:some-policy"
 // aboutUs applies the rules for refusals that are not about the mailbox.
 func (q *question) aboutUs() (Meaning, bool) {
 	t := &q.text
-	listed := q.listed()
-	rate := t.any(rateWords) || t.anyAll(rateRows)
+	names := q.namesList()
+	listed := q.listed(names)
+	rate := t.any(rateWords) || t.any(splitWords) || t.anyAll(rateRows)
 	switch {
-	case q.namesList():
+	case names:
 		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:blocklist"}, true
 	case t.anyAll(domainPolicyWords):
 		return Meaning{Class: BlockedByPolicy, DomainOnly: true, Rule: "words:domain-policy"}, true
@@ -199,24 +209,24 @@ func (q *question) aboutUs() (Meaning, bool) {
 		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "code:about-us"}, true
 	case q.is(6, 7) || t.has("smtputf8"):
 		return Meaning{Class: SMTPUTF8Required, Rule: "code:smtputf8"}, true
-	case t.any(tlsWords) || q.between(7, 10, 11) || q.code == 530 && t.has("starttls"):
+	case q.quote < 0 && t.any(tlsWords) || q.between(7, 10, 11) || q.code == 530 && t.has("starttls"):
 		return Meaning{Class: TLSRequired, Rule: "words:tls"}, true
 	case rate || q.is(4, 5) || q.is(5, 3) || q.is(7, 28) || q.between(2, 121, 122):
 		return Meaning{Class: RateLimited, Rule: "words:rate"}, true
 	case q.code < 500 && (t.any(greylistNames) || t.any(greyWords)):
 		return Meaning{Class: Greylisted, Rule: "words:greylisted"}, true
-	case t.any(greylistNames) && quoteStart(q.masked) < 0:
+	case t.any(greylistNames) && q.quote < 0:
 		return Meaning{Class: Unclear, Rule: "words:greylisted-for-good"}, true
 	case q.sender || t.any(hostWords) || t.any(senderWords):
 		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:names-us"}, true
 	case t.any(blockedWords) && !t.has("blocked due to inactivity"):
 		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:blocked"}, true
-	case t.any(vagueWords):
-		return Meaning{Class: BlockedByPolicy, Rule: ruleVague}, true
 	case t.any(syncWords):
 		return Meaning{Class: ProtocolError, Rule: "words:synchronization"}, true
-	case q.stage == Rcpt && t.any(relayWords):
+	case q.stage == Rcpt && q.quote < 0 && t.any(relayWords):
 		return Meaning{Class: RelayDenied, Rule: "words:relay"}, true
+	case t.any(vagueWords):
+		return Meaning{Class: BlockedByPolicy, Rule: ruleVague}, true
 	}
 	return Meaning{}, false
 }
@@ -239,25 +249,22 @@ func (q *question) namesList() bool {
 	return q.text.any(blocklistWords) || q.text.listed(q.host, q.domain)
 }
 
-// listed reports whether the text says that we are on a list, or banned. What
-// a quoted reply says so of is the host that is quoting, not us.
-func (q *question) listed() bool {
-	if q.depth > 0 || quoteStart(q.masked) >= 0 {
+// listed reports whether the text says that we are on a list, which it names,
+// or banned. What a quoted reply says so of is the host that quotes it, not us.
+func (q *question) listed(names bool) bool {
+	if q.depth > 0 || q.quote >= 0 {
 		return false
-	}
-	if q.namesList() {
-		return true
 	}
 	t := &q.text
 	host := q.named || t.any(hostWords)
-	return host && t.any(blockedWords) || t.any(bannedWords) && (host || t.any(senderWords))
+	return names || host && t.any(blockedWords) || t.any(bannedWords) && (host || t.any(senderWords))
 }
 
 // otherStage reads refusals of anything but RCPT. None is about a mailbox.
 func (q *question) otherStage() Meaning {
 	greeting := q.stage == Connect || q.stage == Greeting || q.stage == Ehlo
 	switch {
-	case q.code < 500 && q.code != 421 && q.stage != StartTLS && q.enhanced.Subject == 7 && q.enhanced.Class != 2:
+	case q.code < 500 && q.code != 421 && q.stage != StartTLS && q.between(7, 0, 999):
 		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}
 	case q.code < 500:
 		return Meaning{Class: TemporaryFailure, Rule: "code:4yz"}
@@ -281,7 +288,7 @@ func (q *question) withhold(m Meaning) Meaning {
 		if q.code < 500 {
 			m.Class = TemporaryFailure
 		}
-	case aboutMailbox(m.Class) && q.mixed:
+	case q.mixed && (aboutMailbox(m.Class) || permanent(m.Class)):
 		m.Class, m.Weak = ProtocolError, false
 	}
 	return m

@@ -348,6 +348,7 @@ func TestNotFound(t *testing.T) {
 		{"556", "", "556 5.1.10 no mail", noMail},
 		{"5.1.0 with address words", "", "550 #5.1.0 Address rejected.", missing},
 		{"5.1.0 with more words", "", "550 5.1.0 recipient frobnicated", weak},
+		{"5.1.0 about a message", "", "550 5.1.0 message rejected by recipient", weak},
 		{"5.1.0 without", "", "550 5.1.0 frobnicated", unclear},
 		{"5.1.0 access", "", "550 5.1.0 address rejected: access denied", blocked},
 		{"5.4.1 from nobody known", "", "550 5.4.1 Recipient address rejected: Access denied", blocked},
@@ -364,7 +365,7 @@ func TestNotFound(t *testing.T) {
 		"empfaenger unbekannt", "unbekannter Empfänger", "usuario desconocido", "el usuario no existe", "utente sconosciuto",
 		"casella inesistente", "usuário inexistente", "gebruiker onbekend", "nieznany użytkownik",
 		"<alice@corp.example> does not exist", "<alice@corp.example>: not found", "<alice>... not found on this server",
-		"User alice unknown", "Mailbox for alice does not exist", "user <alice@corp.example> unknown", "user (alice) unknown", `user "alice" unknown`,
+		"Mailbox for alice does not exist", "alice: no such user", "user <alice@corp.example> unknown", "user (alice@corp.example) unknown", `user "alice" unknown`,
 	} {
 		for _, code := range []string{"550 ", "551 ", "553 ", "554 ", "550 5.7.1 ", "550 5.0.0 "} {
 			check(t, []claim{{code + words, "", code + words, missing}})
@@ -376,6 +377,9 @@ func TestNotFound(t *testing.T) {
 		{"mailbox unavailable or access denied", "", "550 Mailbox unavailable or access denied", blocked},
 		{"mailbox unavailable, no access", "", "550 mailbox unavailable, no access", unclear},
 		{"RFC 5321's own sentence", "", "550 Requested action not taken: mailbox unavailable (e.g., mailbox not found, no access, or command rejected for policy reasons)", blocked},
+		{"Weak: only without the bare local part", "", "550 User alice unknown", weak},
+		{"Weak: in brackets, which servers use too", "", "550 user (alice) unknown", weak},
+		{"Weak: said of a bare local part", "", "550 alice does not exist", weak},
 		{"Weak: not found, but what", "", "550 not found", weak},
 		{"Weak: unknown or denied", "", "550 user unknown or access denied", weak},
 		{"domain not found", "", "550 domain not found", unclear},
@@ -475,6 +479,7 @@ func TestWhatIsLeft(t *testing.T) {
 		{"553 SMTPUTF8", "", "553 address needs SMTPUTF8", utf8Need},
 		{"class 2 does not count", "", "550 2.1.1 no", bare},
 		{"codes that differ take back a statement", "", "550-5.1.1 no\n553 5.1.1 no", protocol},
+		{"codes that differ close no domain", "", "550-5.1.10 no\n556 5.1.10 no", protocol},
 		{"enhanced codes that differ are none", "", "550-5.7.1 no\n550 5.1.1 no", bare},
 	})
 }
@@ -498,6 +503,13 @@ func TestQuotedReplies(t *testing.T) {
 		{"Exim's callout of the sender", "", "550-Verification failed for <verify@probe.example>\n550-Called: 192.0.2.1\n550-Response: 550 unknown user\n550 Sender verify failed", blocked},
 		{"callout, inner policy", "", "550 Callout verification failed: 550 5.7.1 no", blocked},
 		{"twice quoted", "", head + "host a.test[192.0.2.1] said: 550 5.1.1 host b.test[192.0.2.2] said: 451 4.3.0 no", temporary},
+		{"inner relaying denied", "", head + "host mx.inner.test[192.0.2.1] said: 554 5.7.1 Relay access denied", unclear},
+		{"inner TLS", "", head + "host mx.inner.test[192.0.2.1] said: 530 5.7.0 Must issue a STARTTLS command first", unclear},
+		{"quoted without end", "", strings.Repeat("550 5.1.1 host mx.inner.test said: ", 6) + "550 5.1.1 no", unclear},
+		{"inner domain takes no mail", "", head + "host mx.inner.test[192.0.2.1] said: 556 5.1.10 no", unclear},
+		{"inner, whoever quotes it", hostGmail, head + "host mx.inner.test[192.0.2.1] said: 451 4.3.0 no", temporary},
+		{"a callback to our MX", "", "550 verification failed, mx.probe.example said: 550 5.1.1 unknown user", blocked},
+		{"a callback by name", "", "550 callback said: 550 5.1.1 unknown user", blocked},
 		{"nothing behind", "", "550 <alice@corp.example> undeliverable address", missing},
 	})
 }

@@ -71,8 +71,8 @@ func mask(text string, o Own) masked {
 		text, found = replaceIP(text, o.IP.Unmap())
 		m.named = m.named || found
 	}
-	m.named = m.named || m.sender
 	text = maskAddresses(text)
+	m.named = m.named || m.sender || namesDomain(text, o)
 
 	m.local = localPart(o.Recipient)
 	text, found = replace(text, m.local, markRecipient, delimited)
@@ -81,9 +81,16 @@ func mask(text string, o Own) masked {
 		text, found = replace(text, base, markRecipient, delimited)
 		m.echoed = m.echoed || found
 	}
-	m.bare = find(text, m.local, 0, wordEdges) >= 0
+	m.bare = find(text, m.local, 0, wordEdges) >= 0 && !article(m.local)
 	m.text = text
 	return m
+}
+
+// namesDomain reports whether a host of our sender's domain is named: its MX,
+// when the server tried to call back. A probe of our own domain tells nothing.
+func namesDomain(text string, o Own) bool {
+	domain := domainPart(o.Sender)
+	return !strings.EqualFold(domain, domainPart(o.Recipient)) && find(text, domain, 0, hostEdges) >= 0
 }
 
 // maskBare replaces the local part where it stands undelimited.
@@ -103,6 +110,12 @@ func unmark(text string) string {
 		}
 		return c
 	}, text)
+}
+
+// domainPart returns the domain of an address, "" if it has none.
+func domainPart(address string) string {
+	_, domain, _ := strings.Cut(address[max(strings.LastIndexByte(address, '@'), 0):], "@")
+	return domain
 }
 
 // localPart returns the local part of an address, without the quotes of a

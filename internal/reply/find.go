@@ -23,6 +23,11 @@ func wordEdges(text string, i, j int) bool {
 	return freeEnd(text, j) && (j == len(text) || text[j] != '@' && text[j] != '+')
 }
 
+// hostEdges: the domain is not a part of a longer one, but may end one.
+func hostEdges(text string, i, j int) bool {
+	return !wordBefore(text, i) && (i == 0 || text[i-1] != '-') && freeEnd(text, j)
+}
+
 // delimited: angle brackets or quotes on both sides.
 func delimited(text string, i, j int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:i])

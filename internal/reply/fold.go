@@ -22,7 +22,7 @@ const (
 // Marks are no words and leave no gap. Host names, addresses and version
 // numbers stay one word with their dots, so that the words inside
 // "mx.spam-filter.example" match nothing. Accents are folded away ("boîte" to
-// "boite", "Empfänger" to "empfaenger"), apostrophes dropped.
+// "boite", "Empfänger" to "empfaenger"), apostrophes and articles dropped.
 func fold(masked string) text {
 	f := folder{out: make([]byte, 0, len(masked)+len(masked)/4+8)}
 	f.out = append(f.out, segment)
@@ -88,6 +88,9 @@ func (f *folder) name(s string) {
 // in s.
 func (f *folder) token(s string) int {
 	end, dotted, join := scanToken(s)
+	if article(s[:end]) {
+		return end
+	}
 	f.enter()
 	f.words = true
 	f.out = append(f.out, ' ')
@@ -114,6 +117,12 @@ func (f *folder) token(s string) int {
 		f.gap = true
 	}
 	return end
+}
+
+// article reports whether a word is an English article: it adds nothing, and a
+// local part "a" must not look like a word of the server's.
+func article(word string) bool {
+	return len(word) < 4 && (strings.EqualFold(word, "a") || strings.EqualFold(word, "an") || strings.EqualFold(word, "the"))
 }
 
 // scanToken measures the token at the start of s: word characters, joined by

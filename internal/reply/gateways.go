@@ -76,7 +76,7 @@ var cisco = operator{
 var sophos = operator{
 	hosts: []string{"sophos.com"},
 	rows: []row{
-		{rule: "sophos:rejected", words: []string{"command rejected"}, class: BlockedByPolicy},
+		{rule: "sophos:rejected", enhanced: Enhanced{5, 7, 1}, words: []string{"command rejected"}, class: BlockedByPolicy},
 		{rule: "sophos:rejected", words: []string{"xgemail 0011"}, class: BlockedByPolicy},
 	},
 }

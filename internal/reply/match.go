@@ -8,22 +8,34 @@ import (
 // text is a folded text that phrases are looked up in.
 type text struct {
 	s      string     // "| word word @ word |", see fold
-	starts [16]uint64 // which pairs of first bytes its words have, as a bit set
+	starts [32]uint64 // which triples of first bytes its words have, as a bit set
 }
 
 func newText(s string) text {
 	t := text{s: s}
-	for i := 0; i+2 < len(s); i++ {
+	for i := 0; i+3 < len(s); i++ {
 		if s[i] == ' ' {
-			n := pair(s[i+1], s[i+2])
+			n := triple(s[i+1], s[i+2], s[i+3])
 			t.starts[n>>6] |= 1 << (n & 63)
 		}
 	}
 	return t
 }
 
-// pair numbers the first two bytes of a word, 0 to 1023.
-func pair(a, b byte) uint { return (uint(a)<<5 ^ uint(b)) & 1023 }
+// triple numbers the first three bytes of a word and what follows it, 0 to 2047.
+func triple(a, b, c byte) uint { return (uint(a)<<6 ^ uint(b)<<3 ^ uint(c)) & 2047 }
+
+// mayHave reports whether a word of the text begins like the phrase, which has
+// two bytes at least. It rules out nearly all phrases without a look at the
+// text.
+func (t *text) mayHave(phrase string) bool {
+	third := byte(' ')
+	if len(phrase) > 2 {
+		third = phrase[2]
+	}
+	n := triple(phrase[0], phrase[1], third)
+	return t.starts[n>>6]&(1<<(n&63)) != 0
+}
 
 // has reports whether the phrase stands in the text, on word boundaries. A "*"
 // at its end stands for the rest of the last word.
@@ -65,12 +77,7 @@ func (t *text) anyAll(rows [][]string) bool {
 // find returns where the phrase stands in t.s[from:], or -1. from is the start
 // of a word.
 func (t *text) find(phrase string, from int) (start, end int) {
-	second := byte(' ')
-	if len(phrase) > 1 {
-		second = phrase[1]
-	}
-	// Nearly all phrases end here: the text has no word that begins like them.
-	if n := pair(phrase[0], second); t.starts[n>>6]&(1<<(n&63)) == 0 {
+	if !t.mayHave(phrase) {
 		return -1, -1
 	}
 	phrase, open := strings.CutSuffix(phrase, "*")
@@ -246,22 +253,9 @@ func vocabulary(local string) bool {
 
 // knownWord reports whether a word stands in one of the tables.
 func knownWord(word string) bool {
-	lists := [...][]string{
-		blocklistWords, bannedWords, blockedWords, policyWords, hostWords, senderWords, vagueWords, tlsWords, rateWords,
-		splitWords, greylistNames, greyWords, fullWords, serverFull, relayWords, syncWords, notFoundWords, absentStatements,
-		disabledWords, endedStatements, doubtWords, deniedWords, accessWords, noMailWords, bareWords, addressWords, mailboxNouns, otherNouns, prepositions,
-		{"smtputf8", "starttls", "from"},
-	}
-	for _, phrases := range lists {
+	for _, phrases := range phraseLists() {
 		if inPhrases(word, phrases) {
 			return true
-		}
-	}
-	for _, rows := range [...][][]string{domainPolicyWords, rateRows, fullRows} {
-		for _, phrases := range rows {
-			if inPhrases(word, phrases) {
-				return true
-			}
 		}
 	}
 	for _, o := range operators {

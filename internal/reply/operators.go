@@ -98,7 +98,7 @@ var gmail = operator{
 		{rule: "gmail:unusual-rate", words: []string{"unusual rate of unsolicited mail"}, class: RateLimited, listed: true},
 		{rule: "gmail:unusual-rate", enhanced: Enhanced{0, 7, 28}, class: RateLimited, listed: true},
 		{rule: "gmail:receiving-rate", words: []string{"receiving mail too quickly"}, class: RateLimited},
-		{rule: "gmail:receiving-rate", words: []string{"receiving mail at a rate"}, class: RateLimited},
+		{rule: "gmail:receiving-rate", words: []string{"receiving mail at rate"}, class: RateLimited},
 		// We ask about one domain per transaction, so this is a bug of ours.
 		{rule: "gmail:multiple-domains", words: []string{"multiple destination domains"}, class: ProtocolError, split: true},
 		{rule: "gmail:split", enhanced: Enhanced{0, 5, 3}, class: RateLimited, split: true},
@@ -107,7 +107,7 @@ var gmail = operator{
 		{rule: "gmail:over-quota", words: []string{"out of storage space"}, class: MailboxFull},
 		{rule: "gmail:disabled", enhanced: Enhanced{5, 2, 1}, words: []string{"is disabled"}, class: MailboxDisabled},
 		{rule: "gmail:no-such-account", enhanced: Enhanced{5, 1, 1}, class: MailboxNotFound},
-		{rule: "gmail:bad-address", codes: []int{553}, enhanced: Enhanced{5, 1, 2}, upTo: 3, words: []string{"not a valid rfc"}, class: MailboxNotFound},
+		{rule: "gmail:bad-address", codes: []int{553}, enhanced: Enhanced{5, 1, 2}, upTo: 3, words: []string{"not valid rfc"}, class: MailboxNotFound},
 	},
 }
 
@@ -207,7 +207,7 @@ var unitedInternet = operator{
 var tOnline = operator{
 	hosts: []string{"t-online.de"},
 	rows: []row{
-		{rule: "t-online:blocked", codes: []int{554}, words: []string{"a problem occurred"}, class: BlockedByPolicy, listed: true},
+		{rule: "t-online:blocked", codes: []int{554}, words: []string{"problem occurred"}, class: BlockedByPolicy, listed: true},
 	},
 }
 
@@ -223,7 +223,7 @@ var mailRu = operator{
 var yandex = operator{
 	hosts: []string{"yandex.ru", "yandex.net", "yandex.com"},
 	rows: []row{
-		{rule: "yandex:account-blocked", words: []string{"policy rejection on the target address"}, class: MailboxDisabled, despite: true},
+		{rule: "yandex:account-blocked", words: []string{"policy rejection on target address"}, class: MailboxDisabled, despite: true},
 		{rule: "yandex:come-back-later", codes: []int{451}, words: []string{"service is currently unavailable"}, class: Greylisted},
 		{rule: "yandex:message-rate", words: []string{"exceeded message rate limit"}, class: RateLimited},
 	},

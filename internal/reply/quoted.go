@@ -12,29 +12,46 @@ const maxDepth = 3
 //	Callout verification failed: 550 unknown user
 func (q *question) quoted() (Meaning, bool) {
 	if q.depth == maxDepth {
-		return Meaning{}, false
+		return Meaning{Class: Unclear, Rule: "quoted:too-deep"}, q.quote >= 0
 	}
 	inner := question{code: q.code, stage: q.stage, depth: q.depth + 1}
-	if i := quoteStart(q.masked); i >= 0 {
-		code, rest, _ := cutCode(q.masked[i:])
+	if q.quote >= 0 {
+		code, rest, _ := cutCode(q.masked[q.quote:])
 		inner.code = code
-		inner.enhanced, inner.masked = cutEnhanced(rest)
+		inner.enhanced, rest = cutEnhanced(rest)
+		inner.set(rest)
 	} else if i := find(q.masked, undeliverable, 0, wordEdges); i >= 0 {
 		// Postfix says 5.1.1 for whatever made the address undeliverable.
-		inner.masked = q.masked[i+len(undeliverable):]
+		inner.set(q.masked[i+len(undeliverable):])
 	} else {
 		return Meaning{}, false
 	}
-	inner.text = fold(inner.masked)
 	if inner.text.only(nil) && inner.enhanced == (Enhanced{}) {
 		return Meaning{}, false
+	}
+	if q.named {
+		// They asked our MX about our sender, as a callback does.
+		return Meaning{Class: BlockedByPolicy, Rule: "quoted:names-us"}, true
 	}
 	if inner.text.has("in reply to") && !inner.text.has("in reply to rcpt to") {
 		inner.stage = Mail
 	}
-	m := inner.withhold(inner.decide())
-	m.Listed = false
-	return m, true
+	return q.adopt(inner.withhold(inner.decide())), true
+}
+
+// adopt turns what a quoted reply means for the host that quotes it into what
+// it means for us. That a second host does not serve a second domain, or wants
+// TLS of the first, is nothing we can act on.
+func (q *question) adopt(m Meaning) Meaning {
+	m.Listed, m.Split, m.DomainOnly = false, false, false
+	switch m.Class {
+	case DomainTakesNoMail, RelayDenied, TLSRequired, SMTPUTF8Required, ProtocolError:
+		m.Class, m.Weak = Unclear, false
+		if q.code < 500 {
+			m.Class = TemporaryFailure
+		}
+	}
+	return m
 }
 
 const undeliverable = "undeliverable address"

@@ -2,6 +2,9 @@ package reply
 
 // refusal reads a refused RCPT that is not about us.
 func (q *question) refusal() Meaning {
+	if q.is(2, 2) {
+		return Meaning{Class: MailboxFull, Rule: "code:full"}
+	}
 	if q.full() {
 		return Meaning{Class: MailboxFull, Rule: "words:full"}
 	}
@@ -23,9 +26,6 @@ func (q *question) refusal() Meaning {
 // full reports whether the mailbox is over quota. The host's own disk (x.3.1)
 // and the size of the message (x.3.4) are something else.
 func (q *question) full() bool {
-	if q.is(2, 2) {
-		return true
-	}
 	if q.text.any(serverFull) {
 		return false
 	}
@@ -64,7 +64,7 @@ func (q *question) maybeNotFound() (Meaning, bool) {
 	switch {
 	case q.is(1, 0) && t.any(addressWords):
 		// "Address rejected." and no more is Cisco's text for it.
-		return Meaning{Class: MailboxNotFound, Weak: !t.only(bareWords), Rule: "code:address-rejected"}, true
+		return Meaning{Class: MailboxNotFound, Weak: !t.only(rejectedWords), Rule: "code:address-rejected"}, true
 	case q.code == 550 && t.has("mailbox unavailable"):
 		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "words:mailbox-unavailable"}, true
 	case vague:

@@ -47,6 +47,9 @@ func (w *wait) read(word string) bool {
 			return true
 		}
 	}
+	if w.armed && w.number < 0 && n == 0 && (word == "minute" || word == "hour") {
+		w.number = 1 // "in a minute": fold drops the article
+	}
 	if unit := unitOf(rest); unit > 0 && w.armed && w.number >= 0 {
 		w.total += time.Duration(w.number) * unit
 		w.number, w.fields = -1, 0
@@ -75,9 +78,9 @@ func (w *wait) other(word string) bool {
 		}
 		*w = wait{armed: true, number: -1}
 		return true
-	case "and", "at", "least", "about", "approximately", "the", "next":
+	case "and", "at", "least", "about", "approximately", "next":
 		return true
-	case "a", "an", "one":
+	case "one":
 		w.number = 1
 		return true
 	}

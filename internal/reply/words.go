@@ -54,7 +54,7 @@ var (
 	}
 	senderWords = []string{
 		"sender", "senders", "mail from", "mailfrom", "envelope from", "from address", "return path",
-		"absender", "expediteur", "mittente", "remitente", "afzender", "nadawca", "verification failed for",
+		"absender", "expediteur", "mittente", "remitente", "afzender", "nadawca", "verification failed for", "callback",
 	}
 	vagueWords = []string{"policy", "policies", "content"}
 )
@@ -70,7 +70,7 @@ var domainPolicyWords = [][]string{
 }
 
 var tlsWords = []string{
-	"must issue a starttls", "starttls first", "starttls required", "starttls is required",
+	"must issue starttls", "starttls first", "starttls required", "starttls is required",
 	"tls required", "tls is required", "requires tls", "require tls",
 	"encryption required", "encryption is required", "encryption needed", "requires encryption",
 }
@@ -124,7 +124,7 @@ var relayWords = []string{
 	"relay access denied", "relay denied", "relaying denied", "relaying disallowed", "relaying prohibited", "relaying not permitted",
 	"relaying not allowed", "relay not permitted", "relay not allowed", "relay is not permitted", "not permitted to relay",
 	"we do not relay", "do not relay", "unable to relay", "cannot relay", "not configured to relay",
-	"rcpthosts", "domain isnt in my list", "not a customer", "use me as a relay",
+	"rcpthosts", "domain isnt in my list", "not customer", "use me as relay",
 }
 
 // syncWords say that we spoke out of turn.
@@ -136,10 +136,10 @@ var notFoundWords = []string{
 	"no such person", "no such account", "unknown recipient", "recipient unknown", "recipient is unknown", "unknown mailbox",
 	"mailbox unknown", "unknown account",
 	"invalid recipient", "invalid mailbox", "invalid address", "unknown address", "address unknown", "addressee unknown",
-	"no mailbox here", "not a valid mailbox", "not a valid recipient", "not a valid user", "not a valid address",
+	"no mailbox here", "not valid mailbox", "not valid recipient", "not valid user", "not valid address",
 	"recipient not in list", "not in recipient list", "unknown local part", "local part unknown",
 	"unrouteable address", "unroutable address", "undeliverable address", "not our customer",
-	"no account", "doesnt have an account", "does not have an account", "user not known", "unknown or illegal alias",
+	"no account", "doesnt have account", "does not have account", "user not known", "unknown or illegal alias",
 	"utilisateur inconnu", "adresse inconnue", "destinataire inconnu", "destinataire invalide",
 	"benutzer unbekannt", "empfaenger unbekannt", "unbekannter benutzer", "unbekannter empfaenger", "unbekannter nutzer",
 	"usuario desconocido", "utente sconosciuto", "gebruiker onbekend",
@@ -188,13 +188,20 @@ var noMailWords = []string{
 // bareWords make up refusals that say nothing: "Requested action not taken".
 var bareWords = []string{
 	"requested", "mail", "action", "not", "taken", "rejected", "reject", "rejecting", "recipient", "address", "addresses", "message",
-	"command", "failed", "error", "permanent", "failure", "sorry", "accepted", "ok", "the", "this", "is", "was", "by", "server", "for",
+	"command", "failed", "error", "permanent", "failure", "sorry", "accepted", "ok", "this", "is", "was", "by", "server", "for",
 	"aborted", "to", "rcpt", "email", "no", "delivery",
 }
+
+// rejectedWords make up the refusals that mean an absent mailbox with 5.1.0:
+// "Address rejected."
+var rejectedWords = []string{"address", "recipient", "user", "mailbox", "rejected", "invalid", "unknown", "is"}
 
 // addressWords make 5.1.0 (RFC 3463 §3.2, "other address status") a statement
 // about the recipient; a mailbox noun with 552 makes it full.
 var addressWords = []string{"address", "recipient", "user", "mailbox", "addressee", "account"}
+
+// otherWords are those that classify.go asks for one by one.
+var otherWords = []string{"starttls", "smtputf8", "from", "mailbox unavailable", "blocked due to inactivity", "resolver.adr*", "in reply to rcpt to"}
 
 // mailboxNouns and otherNouns are what statements can be about.
 var (
@@ -214,3 +221,16 @@ var (
 	}
 	prepositions = []string{"on", "in", "at", "by", "from", "within", "with", "en", "em", "na", "auf", "im", "sur", "su", "op"}
 )
+
+// phraseLists returns every list of words.go.
+func phraseLists() [][]string {
+	lists := [][]string{
+		blocklistWords, bannedWords, blockedWords, policyWords, hostWords, senderWords, vagueWords, tlsWords, rateWords, splitWords,
+		greylistNames, greyWords, fullWords, serverFull, relayWords, syncWords, notFoundWords, absentStatements, disabledWords,
+		endedStatements, doubtWords, deniedWords, accessWords, noMailWords, bareWords, rejectedWords, addressWords, mailboxNouns, otherNouns, prepositions,
+		otherWords,
+	}
+	lists = append(lists, domainPolicyWords...)
+	lists = append(lists, rateRows...)
+	return append(lists, fullRows...)
+}
