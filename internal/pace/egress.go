@@ -3,6 +3,7 @@ package pace
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Egress knows whether our own way out to port 25 is open. Networks block it by
 // default, and then every probe times out: a verifier that does not know takes
 // its own closed door for a world without mailboxes. The zero value has not
-// checked yet and counts as open.
+// checked yet and counts as open. It is safe for concurrent use.
 type Egress struct {
 	closed  atomic.Bool
 	checked atomic.Bool
@@ -37,11 +38,18 @@ func (e *Egress) State() string {
 const egressTimeout = 10 * time.Second
 
 // Check connects to a known exchanger, given as host:port, and waits for its
-// greeting. It returns why the way out counts as closed, or nil.
+// greeting, at most ten seconds. It returns why the way out counts as closed,
+// or nil. A check that the caller cancels finds nothing and changes nothing.
+//
+// A permanent refusal counts as closed, since a healthy exchanger gives it only
+// to who is listed; a transient one shows that the way out is open.
 func (e *Egress) Check(ctx context.Context, exchanger string) error {
-	ctx, cancel := context.WithTimeout(ctx, egressTimeout)
+	limited, cancel := context.WithTimeout(ctx, egressTimeout)
 	defer cancel()
-	err := greeted(ctx, exchanger)
+	err := greeted(limited, exchanger)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("check way out: %w", ctx.Err())
+	}
 	e.closed.Store(err != nil)
 	e.checked.Store(true)
 	return err
@@ -54,16 +62,30 @@ func greeted(ctx context.Context, exchanger string) error {
 		return fmt.Errorf("connect to %s: %w", exchanger, err)
 	}
 	defer func() { _ = conn.Close() }()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
-	line, err := bufio.NewReaderSize(conn, 512).ReadString('\n')
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	code, err := greeting(conn)
 	if err != nil {
 		return fmt.Errorf("read greeting of %s: %w", exchanger, err)
 	}
-	if !strings.HasPrefix(line, "220") {
-		return fmt.Errorf("greeting of %s is no 220", exchanger)
+	if code != "220" && !strings.HasPrefix(code, "4") {
+		return fmt.Errorf("greeting of %s is %q", exchanger, code)
 	}
 	_, _ = conn.Write([]byte("QUIT\r\n"))
 	return nil
+}
+
+// greeting reads to the end of the greeting, which may have several lines:
+// QUIT before that would be early talking. It returns the reply code.
+func greeting(conn net.Conn) (string, error) {
+	in := bufio.NewReaderSize(conn, 4<<10)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return "", err
+		}
+		if len(line) < 4 || line[3] != '-' {
+			return string(line[:min(3, len(line))]), nil
+		}
+	}
 }

@@ -2,20 +2,27 @@
 // sessions run at once and how often a new one starts, stops when the operator
 // refuses us (the breaker), slows down or stops when too many recipients are
 // unknown (the brake), and distrusts an operator that suddenly knows nobody
-// (the hold).
+// (the hold). Sources: smtp-probing.md §9, §10, §13.
 //
 // An operator is who runs the exchanger, not whose domain it serves: the
 // registrable domain of the MX name. One item of the table holds all that is
-// known about an operator, so that a whole fleet shares it; each session costs
-// one read and one conditional write to enter, and one of each to leave. A
-// process that dies holds its slot until the slot's term ends, no longer.
+// known about an operator, so that a whole fleet shares it. A session costs two
+// reads and one conditional write to enter, one of each to leave; more only
+// while it waits. A process that dies holds its slot until the slot's term
+// ends, no longer.
 //
 // Steps of a session: Admit waits for a slot or says why not (*HeldError); the
-// caller speaks SMTP; Done frees the slot and reports what was seen. The rules
-// are pure functions in state.go; numbers and reasons stand beside them.
+// caller speaks SMTP; Done frees the slot and reports what was seen.
 //
-// Left out: bandwidth, time of day, warm-up plans. Rotating the egress address
-// is left out on purpose: it burns the range and breaks greylisting.
+//	pace.go      Admit and Done
+//	state.go     the rules: pure functions, numbers and reasons beside them
+//	store.go     how state is kept, and conflicts between writers
+//	operator.go  who an operator is and how much it bears
+//	egress.go    whether our own way out is open
+//
+// Left out: limits per network beside those per name, bandwidth, time of day,
+// warm-up plans. Rotating the egress address is left out on purpose: it burns
+// the range and breaks greylisting.
 package pace
 
 import (
@@ -41,11 +48,11 @@ const (
 
 // Config joins a Pacer to its surroundings.
 type Config struct {
-	Mode   Mode
+	Mode   Mode                                  // Auto when empty
 	Exempt func(host string, ip netip.Addr) bool // hosts that Auto leaves out; nil means none
-	Table  store.Table
-	Now    func() time.Time // time.Now when nil
-	Jitter func() float64   // 0 to 1, spreads waits; math/rand when nil
+	Table  store.Table                           // may be nil when Mode is Off
+	Now    func() time.Time                      // time.Now when nil
+	Jitter func() float64                        // 0 to 1, spreads waits; math/rand when nil
 }
 
 // Pacer admits sessions. It is safe for concurrent use.
@@ -71,10 +78,10 @@ type Target struct {
 	Domain string // recipient domain
 }
 
-// HeldError says that no session may start now, and until when that is known
-// to hold.
+// HeldError says that no session may start now, and when asking again is of
+// use.
 type HeldError struct {
-	Operator string
+	Operator string // or the recipient domain, when only that is closed
 	Why      Why
 	Until    time.Time // earliest useful retry, UTC
 }
@@ -84,55 +91,60 @@ type Why string
 
 // The rules that hold sessions back.
 const (
-	Breaker Why = "breaker" // the operator refuses us
+	Breaker Why = "breaker" // the operator, or the recipient domain, refuses us
 	Brake   Why = "brake"   // too many unknown recipients
-	Busy    Why = "busy"    // all slots taken, or the next start lies beyond the caller's deadline
+	Busy    Why = "busy"    // no slot or start could be had before the caller's deadline
 )
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("%s held by %s until %s", e.Operator, e.Why, e.Until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s held by %s until %s", e.Operator, e.Why, e.Until.Format(time.RFC3339))
 }
 
-// Permit is one admitted session. The zero Permit governs nothing: its Done
-// does nothing.
+// Permit is one admitted session, to be ended by one Done. The zero Permit
+// governs nothing: its Done does nothing.
 type Permit struct {
 	pacer    *Pacer
 	operator string
 	domain   string
 	slot     int
-	term     int64 // end of the slot's term, which marks it as ours
+	term     int64 // end of the slot's term, Unix ms, which marks it as ours
+	trust    Trust // as known at the start
 }
 
 // Admit waits until a session with the target may start. It returns a
-// *HeldError when that is not before ctx ends, and the table's error when the
-// state cannot be read: an operator whose state is unknown is not contacted.
+// *HeldError, without waiting, when the breaker or the brake holds the session
+// back, and as soon as it is clear that no slot can be had before the deadline
+// of ctx; the error of ctx when that ends meanwhile; and the table's error when
+// the state cannot be read: an operator whose state is unknown is not
+// contacted.
 func (p *Pacer) Admit(ctx context.Context, t Target) (Permit, error) {
 	if !p.governs(t) {
 		return Permit{}, nil
 	}
-	permit := Permit{pacer: p, operator: Operator(t.Host, t.IP), domain: t.Domain}
 	if err := p.domainClosed(ctx, t.Domain); err != nil {
 		return Permit{}, err
 	}
+	x := Permit{pacer: p, operator: Operator(t.Host, t.IP), domain: t.Domain}
 	for {
-		st, err := p.load(ctx, permit.operator)
-		if err != nil {
-			return Permit{}, fmt.Errorf("read operator %s: %w", permit.operator, err)
+		held, err := x.enter(ctx)
+		if err == nil && held == nil {
+			return x, nil
 		}
-		now := p.cfg.Now()
-		next, slot, held := st.admit(permit.operator, now)
-		if held == nil {
-			permit.slot, permit.term = slot, next.Slots[slot]
-			err := p.save(ctx, permit.operator, st, next)
-			if err == nil {
-				return permit, nil
-			}
-			if !errors.Is(err, store.ErrCondition) {
-				return Permit{}, fmt.Errorf("take slot of %s: %w", permit.operator, err)
-			}
-			held = &HeldError{Operator: permit.operator, Why: Busy, Until: now} // another process moved first
+		pause := conflictPause
+		switch {
+		case contended(err):
+			held = &HeldError{Operator: x.operator, Why: Busy, Until: p.cfg.Now().Add(pause).UTC()}
+		case err != nil:
+			return Permit{}, fmt.Errorf("take slot of %s: %w", x.operator, err)
+		case held.Why != Busy:
+			return Permit{}, held
+		default:
+			pause = held.Until.Sub(p.cfg.Now())
 		}
-		if held.Why != Busy || !p.wait(ctx, held.Until.Sub(now)) {
+		if !p.wait(ctx, pause) {
+			if err := ctx.Err(); err != nil {
+				return Permit{}, fmt.Errorf("wait for slot of %s: %w", x.operator, err)
+			}
 			return Permit{}, held
 		}
 	}
@@ -149,12 +161,63 @@ func (p *Pacer) governs(t Target) bool {
 	return p.cfg.Exempt == nil || !p.cfg.Exempt(t.Host, t.IP)
 }
 
-// wait sleeps for d and a fifth more at random, so that waiters do not come
-// back together. It reports false at once when ctx would end first.
+// enter tries once to take a slot.
+func (x *Permit) enter(ctx context.Context) (held *HeldError, err error) {
+	now := x.pacer.cfg.Now()
+	err = x.pacer.change(ctx, x.operator, func(s state) (state, bool) {
+		var next state
+		if next, x.slot, held = s.admit(x.operator, now); held != nil {
+			return s, false
+		}
+		x.term, x.trust = next.Slots[x.slot], next.trust(now)
+		return next, true
+	})
+	return held, err
+}
+
+// Done frees the slot and records what the session saw. It returns how far the
+// operator may be believed by now, also with an error, which means that a part
+// of the report is lost and that the slot may stay taken until its term ends.
+func (x Permit) Done(ctx context.Context, r Report) (Trust, error) {
+	if x.pacer == nil {
+		return Trust{}, nil
+	}
+	var closing error
+	if r.DomainRefused {
+		closing = x.pacer.closeDomain(ctx, x.domain)
+	}
+	trust, err := x.leave(ctx, r)
+	return trust, errors.Join(closing, err)
+}
+
+func (x Permit) leave(ctx context.Context, r Report) (Trust, error) {
+	p, trust := x.pacer, x.trust
+	for {
+		err := p.change(ctx, x.operator, func(s state) (state, bool) {
+			now := p.cfg.Now()
+			next := s.finish(x.slot, x.term, r, now)
+			trust = next.trust(now)
+			return next, true
+		})
+		if err == nil {
+			return trust, nil
+		}
+		if !contended(err) || !p.wait(ctx, conflictPause) {
+			return trust, fmt.Errorf("free slot of %s: %w", x.operator, err)
+		}
+	}
+}
+
+// conflictPause lets the writer who came first finish what it does.
+const conflictPause = 5 * time.Millisecond
+
+// wait sleeps for d and up to a fifth more, at least the pause of a conflict,
+// so that waiters do not come back together (smtp-probing.md §13). It reports
+// false, at once, when ctx would end first: what is left of its time then is
+// too short for a session anyway.
 func (p *Pacer) wait(ctx context.Context, d time.Duration) bool {
-	d = max(d, 5*time.Millisecond)
-	d += time.Duration(p.cfg.Jitter() * float64(d) / 5)
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+	d += time.Duration(p.cfg.Jitter() * float64(max(d/5, conflictPause)))
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
 	timer := time.NewTimer(d)
@@ -164,56 +227,5 @@ func (p *Pacer) wait(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// domainClosed tells whether the domain itself asked us to stay away: a
-// refusal that names the recipient domain's own policy concerns that domain
-// only.
-func (p *Pacer) domainClosed(ctx context.Context, domain string) error {
-	item, err := p.cfg.Table.Get(ctx, domainKey(domain))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read breaker of a domain: %w", err)
-	}
-	if until := time.UnixMilli(item.Int("until")); until.After(p.cfg.Now()) {
-		return &HeldError{Operator: domain, Why: Breaker, Until: until}
-	}
-	return nil
-}
-
-// Done frees the slot and records what the session saw. It returns what the
-// operator's state now says about trusting its "no such user". An error means
-// that the report is lost; the slot ends with its term.
-func (x Permit) Done(ctx context.Context, r Report) (Trust, error) {
-	if x.pacer == nil {
-		return Trust{}, nil
-	}
-	p := x.pacer
-	if r.DomainRefused {
-		until := p.cfg.Now().Add(firstRest)
-		item := store.Item{Key: domainKey(x.domain), Attrs: store.Attrs{"until": until.UnixMilli()}, Expires: until.Add(time.Minute)}
-		if err := p.cfg.Table.Put(ctx, item); err != nil {
-			return Trust{}, fmt.Errorf("close domain: %w", err)
-		}
-	}
-	for {
-		st, err := p.load(ctx, x.operator)
-		if err != nil {
-			return Trust{}, fmt.Errorf("read operator %s: %w", x.operator, err)
-		}
-		next, trust := st.finish(x.slot, x.term, r, p.cfg.Now(), p.cfg.Jitter())
-		err = p.save(ctx, x.operator, st, next)
-		if err == nil {
-			return trust, nil
-		}
-		if !errors.Is(err, store.ErrCondition) {
-			return Trust{}, fmt.Errorf("free slot of %s: %w", x.operator, err)
-		}
-		if !p.wait(ctx, 0) {
-			return Trust{}, ctx.Err()
-		}
 	}
 }

@@ -1,33 +1,31 @@
 package pace
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"slices"
 	"time"
-
-	"rcpt/internal/store"
 )
 
 // The numbers of smtp-probing.md §9, §10 and §13.
 const (
-	slotTerm    = 60 * time.Second // longer than any session; a dead process blocks a slot no longer
-	firstRest   = 15 * time.Minute // of the breaker; doubles with each trip
-	longestRest = 24 * time.Hour
-	brakeRest   = time.Hour
-	halfOpen    = time.Minute // one session tries; the next one waits for its outcome that long
+	slotTerm = 60 * time.Second       // longer than any session; a dead process blocks a slot no longer
+	slotPoll = 100 * time.Millisecond // a slot comes back long before its term: sessions take a second or two
+	burst    = 2                      // sessions that may start together before the interval applies
 
-	window      = 200 // recipients per judgement of the brake
-	slowAbove   = 30  // percent unknown in a window: half the pace
-	stopAbove   = 60  // percent unknown in a window: stop for brakeRest
-	holdSamples = 50  // recipients before a jump of the unknown ratio counts
-	holdTimes   = 3   // how far above its own past the ratio must be
-	holdFloor   = 10  // percent; below it nothing is called a jump
-
+	firstRest     = 15 * time.Minute // of the breaker; doubles with each trip
+	longestRest   = 24 * time.Hour
+	halfOpen      = time.Minute // one session tries; the next one waits for its outcome that long
 	rateLimitPair = time.Minute // two rate refusals within it trip the breaker
 	timeoutRow    = 3           // time-outs in a row that trip it
-	burst         = 2           // sessions that may start together before the interval applies
+
+	window    = 200 // recipients per judgement of the brake
+	slowAbove = 30  // percent unknown in a window: half the pace
+	stopAbove = 60  // percent unknown in a window: stop for brakeRest
+	brakeRest = time.Hour
+
+	holdSamples = 50 // recipients, now and in the past, before a jump of the unknown ratio counts
+	holdTimes   = 3  // how far above its own past the ratio must be
+	holdFloor   = 10 // percent; below it nothing is called a jump
+	holdRest    = 24 * time.Hour
 )
 
 // Report is what one session saw.
@@ -36,7 +34,7 @@ type Report struct {
 	Missing     int  // of those, refused as absent
 	Refused     bool // a refusal that names our address, name or sender (reply.Meaning.Listed, a 421 at greeting)
 	RateLimited bool
-	TimedOut    bool
+	TimedOut    bool // the exchanger kept silent; not: the caller's time was over
 
 	DomainRefused bool // the recipient domain's own policy refused us (reply.Meaning.DomainOnly)
 }
@@ -46,181 +44,167 @@ type Trust struct {
 	HoldNotFound bool // "no such user" jumped far above this operator's past: not proof for now
 }
 
-// state is all that is known about one operator, as stored.
+// state is all that is known about one operator, as stored. Moments are in Unix
+// ms, 0 for never. Names in JSON keep their meaning: a field that changes gets
+// a new one, and what is missing is zero.
 type state struct {
-	Revision int64   `json:"-"`
-	Slots    []int64 `json:"slots,omitempty"` // end of each slot's term, Unix ms; 0 is free
-	Next     int64   `json:"next,omitempty"`  // theoretical start of the next session, Unix ms (GCRA)
-	Slow     bool    `json:"slow,omitempty"`  // the brake halves the pace
+	Slots []int64 `json:"slots,omitempty"` // end of each slot's term; past or 0 is free
+	Next  int64   `json:"next,omitempty"`  // theoretical start of the next session (GCRA)
 
-	OpenUntil int64 `json:"open,omitempty"`  // breaker or brake, Unix ms
-	Braked    bool  `json:"brake,omitempty"` // OpenUntil was set by the brake
-	Trips     int   `json:"trips,omitempty"` // of the breaker, since the last success
+	OpenUntil int64 `json:"open,omitempty"`    // the breaker's rest, or the minute of a try
+	TrippedAt int64 `json:"tripped,omitempty"` // last time
+	Trips     int   `json:"trips,omitempty"`   // since the last success; while there are any, one session tries
+	RateAt    int64 `json:"rate,omitempty"`    // last rate refusal
+	Timeouts  int   `json:"touts,omitempty"`   // in a row
 
-	RateAt   int64 `json:"rate,omitempty"` // last rate refusal, Unix ms
-	Timeouts int   `json:"touts,omitempty"`
+	Slow       bool  `json:"slow,omitempty"` // the brake halves the pace
+	BrakeUntil int64 `json:"stop,omitempty"`
 
-	Asked       int `json:"asked,omitempty"` // in the current window
-	Missing     int `json:"missing,omitempty"`
-	PastAsked   int `json:"pasked,omitempty"` // earlier windows, halved at each turn
-	PastMissing int `json:"pmissing,omitempty"`
+	HoldUntil   int64 `json:"hold,omitempty"`
+	Asked       int   `json:"asked,omitempty"` // in the current window
+	Missing     int   `json:"missing,omitempty"`
+	PastAsked   int   `json:"pasked,omitempty"` // earlier windows, halved at each turn
+	PastMissing int   `json:"pmissing,omitempty"`
 }
 
 // admit takes a free slot if the rules allow a session now.
 func (s state) admit(operator string, now time.Time) (state, int, *HeldError) {
 	ms := now.UnixMilli()
-	if s.OpenUntil > ms {
-		why := Breaker
-		if s.Braked {
-			why = Brake
-		}
-		return s, 0, &HeldError{Operator: operator, Why: why, Until: time.UnixMilli(s.OpenUntil)}
+	held := func(why Why, until int64) (state, int, *HeldError) {
+		return s, 0, &HeldError{Operator: operator, Why: why, Until: time.UnixMilli(until).UTC()}
 	}
-	interval := time.Second.Milliseconds() / int64(sessionsAtOnce(operator)/2)
+	switch until := max(s.OpenUntil, s.BrakeUntil); {
+	case until > ms && until == s.BrakeUntil:
+		return held(Brake, until)
+	case until > ms:
+		return held(Breaker, until)
+	}
+	interval := startInterval(operator).Milliseconds()
 	if s.Slow {
 		interval *= 2
 	}
 	if start := s.Next - (burst-1)*interval; start > ms {
-		return s, 0, &HeldError{Operator: operator, Why: Busy, Until: time.UnixMilli(start)}
+		return held(Busy, start)
 	}
-	slot, freeAt := s.freeSlot(operator, ms)
-	if freeAt > ms {
-		// A slot usually comes back long before its term; ask again soon.
-		return s, 0, &HeldError{Operator: operator, Why: Busy, Until: now.Add(100 * time.Millisecond)}
+	slot, free := s.freeSlot(operator, ms)
+	if !free {
+		return held(Busy, ms+slotPoll.Milliseconds())
 	}
-	next := s
-	next.Slots = append(append([]int64(nil), s.Slots...), make([]int64, max(0, slot+1-len(s.Slots)))...)
-	next.Slots[slot] = now.Add(slotTerm).UnixMilli()
-	next.Next = max(s.Next, ms) + interval
+	s.Slots = append(slices.Clone(s.Slots), make([]int64, max(0, slot+1-len(s.Slots)))...)
+	s.Slots[slot] = ms + slotTerm.Milliseconds()
+	s.Next = max(s.Next, ms) + interval
 	if s.Trips > 0 {
-		next.OpenUntil = now.Add(halfOpen).UnixMilli()
-		next.Braked = false
+		s.OpenUntil = ms + halfOpen.Milliseconds()
 	}
-	return next, slot, nil
+	return s, slot, nil
 }
 
-// freeSlot returns a free slot, or the one that ends first.
-func (s state) freeSlot(operator string, ms int64) (slot int, freeAt int64) {
+func (s state) freeSlot(operator string, ms int64) (slot int, free bool) {
 	for i := range sessionsAtOnce(operator) {
-		if i >= len(s.Slots) {
-			return i, 0
-		}
-		if i == 0 || s.Slots[i] < freeAt {
-			slot, freeAt = i, s.Slots[i]
-		}
-		if freeAt <= ms {
-			return slot, freeAt
+		if i >= len(s.Slots) || s.Slots[i] <= ms {
+			return i, true
 		}
 	}
-	return slot, freeAt
+	return 0, false
 }
 
 // finish frees the slot and draws the conclusions of a session.
-func (s state) finish(slot int, term int64, r Report, now time.Time, jitter float64) (state, Trust) {
-	next := s
-	next.Slots = append([]int64(nil), s.Slots...)
-	if slot < len(next.Slots) && next.Slots[slot] == term {
-		next.Slots[slot] = 0
+func (s state) finish(slot int, term int64, r Report, now time.Time) state {
+	s.Slots = slices.Clone(s.Slots)
+	if slot < len(s.Slots) && s.Slots[slot] == term { // else its term is over and another session has the slot
+		s.Slots[slot] = 0
 	}
-	next.Asked += r.Asked
-	next.Missing += r.Missing
-	trust := Trust{HoldNotFound: next.jumped()}
-	next = next.breaker(r, now, jitter)
-	return next.brake(now), trust
+	s = s.breaker(term-slotTerm.Milliseconds(), r, now)
+	s.Asked += r.Asked
+	s.Missing += r.Missing
+	return s.hold(now).brake(now)
 }
 
-// breaker trips on a refusal about us and closes on a session that went well.
-func (s state) breaker(r Report, now time.Time, jitter float64) state {
+// breaker trips on a refusal about us. Then one session tries when the rest is
+// over: an answer to a recipient closes the breaker, another refusal doubles
+// the rest, and a session that learned neither leaves the try to the next one.
+func (s state) breaker(began int64, r Report, now time.Time) state {
+	if began <= s.TrippedAt {
+		// It ran beside the session that tripped. A refusal of both is one trip,
+		// and what it heard before is no sign that we are welcome again.
+		return s
+	}
 	ms := now.UnixMilli()
-	trip := r.Refused
+	trying := s.Trips > 0
+	trip := r.Refused || trying && (r.RateLimited || r.TimedOut)
 	if r.RateLimited {
 		trip = trip || ms-s.RateAt < rateLimitPair.Milliseconds()
 		s.RateAt = ms
 	}
-	switch {
-	case r.TimedOut:
+	if r.TimedOut {
 		s.Timeouts++
 		trip = trip || s.Timeouts >= timeoutRow
-	case r.Asked > 0:
+	} else if r.Asked > 0 {
 		s.Timeouts = 0
 	}
-	if trip {
+	switch {
+	case trip:
+		rest := min(firstRest<<min(s.Trips, 10), longestRest)
 		s.Trips++
-		rest := min(firstRest<<min(s.Trips-1, 10), longestRest)
-		s.OpenUntil = now.Add(rest + time.Duration(jitter*float64(rest)/5)).UnixMilli()
-		s.Braked, s.Timeouts = false, 0
-		return s
-	}
-	if s.Trips > 0 && r.Asked > 0 && !r.RateLimited {
+		s.TrippedAt, s.OpenUntil = ms, ms+rest.Milliseconds()
+	case trying && r.Asked > 0:
 		s.Trips, s.OpenUntil = 0, 0
 	}
 	return s
 }
 
-// brake judges the window once it is full, or once its unknown recipients
-// alone are too many for it.
+// brake judges the unknown recipients of the window, and ends it when it is
+// full or we stop.
 func (s state) brake(now time.Time) state {
-	stop := s.Missing*100 > window*stopAbove
-	if s.Asked < window && !stop {
-		return s
+	// Until the window is full its rest counts as known, so that a bad list is
+	// noticed as soon as nothing can make up for it.
+	over := func(percent int) bool { return s.Missing*100 > max(s.Asked, window)*percent }
+	full := s.Asked >= window
+	s.Slow = over(slowAbove) || s.Slow && !full
+	if over(stopAbove) {
+		s.BrakeUntil = now.Add(brakeRest).UnixMilli()
+		full = true
 	}
-	s.Slow = s.Missing*100 > s.Asked*slowAbove
-	if stop || s.Missing*100 > s.Asked*stopAbove {
-		if until := now.Add(brakeRest).UnixMilli(); until > s.OpenUntil {
-			s.OpenUntil, s.Braked = until, true
-		}
+	if full {
+		return s.turn()
 	}
-	s.PastAsked, s.PastMissing = (s.PastAsked+s.Asked)/2, (s.PastMissing+s.Missing)/2
+	return s
+}
+
+// turn starts a new window. The old one becomes part of the past, but not while
+// the hold lasts: it would make the odd hours look usual.
+func (s state) turn() state {
+	if !s.jumped() {
+		s.HoldUntil = 0 // a whole window as ever: the odd hours are over
+	}
+	if s.HoldUntil == 0 {
+		s.PastAsked, s.PastMissing = (s.PastAsked+s.Asked)/2, (s.PastMissing+s.Missing)/2
+	}
 	s.Asked, s.Missing = 0, 0
 	return s
 }
 
-// jumped reports whether the unknown ratio stands far above its own past:
-// large providers have had hours in which live mailboxes were "unknown".
+// hold begins when the unknown ratio jumps: large providers have had hours in
+// which live mailboxes were "unknown". What still lasts after a day is the
+// operator's new normal, and its past is learned anew.
+func (s state) hold(now time.Time) state {
+	ms := now.UnixMilli()
+	if s.HoldUntil > 0 && s.HoldUntil <= ms {
+		s.HoldUntil, s.PastAsked, s.PastMissing = 0, 0, 0
+	}
+	if s.HoldUntil == 0 && s.jumped() {
+		s.HoldUntil = ms + holdRest.Milliseconds()
+	}
+	return s
+}
+
+// jumped reports whether the unknown ratio stands far above its own past.
 func (s state) jumped() bool {
-	if s.Asked < holdSamples || s.PastAsked < holdSamples {
-		return false
-	}
-	now := s.Missing * 100 / s.Asked
-	past := s.PastMissing * 100 / s.PastAsked
-	return now >= holdFloor && now > holdTimes*past
+	return s.Asked >= holdSamples && s.PastAsked >= holdSamples &&
+		s.Missing*100 >= s.Asked*holdFloor &&
+		s.Missing*s.PastAsked > holdTimes*s.PastMissing*s.Asked
 }
 
-func operatorKey(operator string) store.Key { return store.Key{Part: "OPER#" + operator} }
-func domainKey(domain string) store.Key     { return store.Key{Part: "OPER#@" + domain} }
-
-func (p *Pacer) load(ctx context.Context, operator string) (state, error) {
-	item, err := p.cfg.Table.Get(ctx, operatorKey(operator))
-	if errors.Is(err, store.ErrNotFound) {
-		return state{}, nil
-	}
-	if err != nil {
-		return state{}, err
-	}
-	var s state
-	if err := json.Unmarshal(item.Bytes("state"), &s); err != nil {
-		return state{}, fmt.Errorf("decode state: %w", err)
-	}
-	s.Revision = item.Int("rev")
-	return s, nil
-}
-
-// stateLife keeps an operator's past for a month after the last session.
-const stateLife = 30 * 24 * time.Hour
-
-// save writes next if nobody else wrote since read was loaded.
-func (p *Pacer) save(ctx context.Context, operator string, read, next state) error {
-	text, err := json.Marshal(next)
-	if err != nil {
-		return fmt.Errorf("encode state: %w", err)
-	}
-	unchanged := store.Absent()
-	if read.Revision > 0 {
-		unchanged = store.Equal("rev", read.Revision)
-	}
-	return p.cfg.Table.Put(ctx, store.Item{
-		Key:     operatorKey(operator),
-		Attrs:   store.Attrs{"state": text, "rev": read.Revision + 1},
-		Expires: p.cfg.Now().Add(stateLife),
-	}, unchanged)
+func (s state) trust(now time.Time) Trust {
+	return Trust{HoldNotFound: s.HoldUntil > now.UnixMilli()}
 }
