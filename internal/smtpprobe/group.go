@@ -1,6 +1,7 @@
 package smtpprobe
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -16,52 +17,94 @@ const (
 	quit
 )
 
-// step is one command of a group. item is the index of its recipient.
+// step is one command of a group. item is the index of its mailbox.
 type step struct {
 	verb verb
 	line string
 	item int
 }
 
+// stage is where package reply sorts the answer in.
+func (st step) stage() reply.Stage {
+	if st.verb == rcpt {
+		return reply.Rcpt
+	}
+	return reply.Mail
+}
+
 // groupOctets keeps one write below what a peer's receive window surely holds,
 // so that writing never blocks on replies nobody reads yet (RFC 2920 §3.1).
 const groupOctets = 4 << 10
 
+// maxCommand is longer than any command we send; the longest is MAIL FROM with
+// 254 octets of address and SMTPUTF8.
+const maxCommand = 300
+
+// group is the next write in the making.
+type group struct {
+	steps []step
+	size  int
+}
+
+func (g *group) add(st step) {
+	g.steps = append(g.steps, st)
+	g.size += len(st.line) + 2
+}
+
+func (g *group) room(commands int) bool { return g.size+commands*maxCommand <= groupOctets }
+
 // plan lays out the next write: transactions over the first of the pending
-// items, RSET between them, QUIT behind the last when nothing will be left.
-// Real recipients stand first and the canary last: a refused canary can end a
-// session and would take the answers behind it along.
-func (r *run) plan(s *session, pending []int, fresh bool) []step {
-	perTx := r.perTransaction(s)
-	var steps []step
-	size, taken := 0, 0
-	add := func(st step) {
-		steps = append(steps, st)
-		size += len(st.line) + 2
+// items, RSET between them, and QUIT behind the last when the session has no
+// use after it. It is empty when nothing is pending or a budget is used up.
+func (r *run) plan(s *session) []step {
+	pending := r.pending()
+	batch := pending[:r.most(s, pending)]
+	perTx, left := r.perTransaction(s), r.transactions(s)-s.mails
+	if !s.offers("PIPELINING") {
+		left = min(left, 1) // what is worth asking next, the answers will tell
 	}
-	for taken < len(pending) && taken < r.p.cfg.Limits.Recipients+1 && size < groupOctets-2*maxCommand {
-		tx := pending[taken:min(len(pending), taken+perTx)]
-		if !fresh {
-			add(step{verb: rset, line: "RSET"})
+	var g group
+	taken := 0
+	for ; taken < len(batch) && left > 0 && g.room(4); left-- {
+		tx := batch[taken:min(len(batch), taken+perTx)]
+		if s.mails > 0 || len(g.steps) > 0 {
+			g.add(step{verb: rset, line: "RSET"})
 		}
-		fresh = false
-		add(step{verb: mail, line: r.mailCommand(tx)})
+		g.add(step{verb: mail, line: r.mailCommand(tx)})
 		for _, i := range tx {
-			if size > groupOctets-maxCommand {
-				return steps
+			if !g.room(2) {
+				break
 			}
-			add(step{verb: rcpt, line: "RCPT TO:<" + r.items[i].String() + ">", item: i})
+			g.add(step{verb: rcpt, line: "RCPT TO:<" + r.items[i].String() + ">", item: i})
 			taken++
 		}
 	}
-	if taken == len(pending) {
-		add(step{verb: quit, line: "QUIT"})
+	if taken > 0 && s.offers("PIPELINING") && (taken == len(pending) || left == 0) {
+		g.add(step{verb: quit, line: "QUIT"})
 	}
-	return steps
+	return g.steps
 }
 
-// maxCommand is the longest command we send: RCPT TO:<254 octets>.
-const maxCommand = 300
+// most is how many of the pending items the next write may hold. A session
+// that was refused nothing yet may be refused one whole write; from then on
+// the budget counts what could be refused.
+func (r *run) most(s *session, pending []int) int {
+	limits := r.p.cfg.Limits
+	n, recipients := 0, 0
+	for _, i := range pending {
+		if !r.items[i].canary {
+			recipients++
+		}
+		if recipients > limits.Recipients {
+			break
+		}
+		n++
+	}
+	if s.refused > 0 {
+		n = min(n, max(0, limits.Refused-s.refused))
+	}
+	return n
+}
 
 // mailCommand declares SMTPUTF8 when a recipient of the transaction needs it
 // (RFC 6531 §3.4).
@@ -76,195 +119,45 @@ func (r *run) mailCommand(tx []int) string {
 }
 
 // perTransaction is how many recipients the exchanger takes at once: what it
-// announces (RFC 9422), what it showed by refusing more, what its operator is
-// known for.
+// announces (RFC 9422 §4.2), what it showed by refusing more, what its operator
+// is known for.
 func (r *run) perTransaction(s *session) int {
-	n := min(r.p.cfg.Limits.Recipients+1, r.perTx)
-	for _, limit := range strings.Fields(s.ext["LIMITS"]) {
-		if value, ok := strings.CutPrefix(limit, "RCPTMAX="); ok {
-			if most, err := strconv.Atoi(value); err == nil && most > 0 {
-				n = min(n, most)
-			}
-		}
-	}
+	n := min(r.p.cfg.Limits.Recipients+1, r.perTx, s.limit("RCPTMAX"))
 	switch {
 	case strings.HasSuffix(s.host, ".olc.protection.outlook.com"): // recipients of two regions in one transaction are refused
 		n = 1
-	case strings.Contains(s.banner, "Microsoft ESMTP MAIL Service") && !strings.HasSuffix(s.host, ".mail.protection.outlook.com"):
+	case strings.Contains(s.banner, "Microsoft ESMTP MAIL Service") && !microsoftCloud(s.host) && !microsoftCloud(firstWord(s.banner)):
 		n = min(n, 2) // on premises every refused recipient costs five seconds
 	}
 	return n
 }
 
-// talk asks for everything pending, group by group, until the session ends or
-// its budgets do.
-func (r *run) talk(s *session) {
-	defer s.close()
-	r.refuseUTF8(s)
-	refused := 0
-	for groups := 0; groups <= r.p.cfg.Limits.Groups; groups++ {
-		pending := r.pending()
-		if len(pending) == 0 || refused >= r.p.cfg.Limits.Refused {
-			return
-		}
-		x := exchange{run: r, s: s, steps: r.plan(s, pending, groups == 0)}
-		if over := x.do(); over {
-			return
-		}
-		refused += x.refused
-		if r.needTLS {
-			return
-		}
-	}
+// microsoftCloud reports whether an exchanger is Microsoft's own, which greets
+// as the servers it sells do.
+func microsoftCloud(host string) bool {
+	host = strings.ToLower(host)
+	return strings.HasSuffix(host, ".protection.outlook.com") || strings.HasSuffix(host, ".mx.microsoft")
 }
 
-// refuseUTF8 settles recipients that an exchanger without SMTPUTF8 cannot be
-// asked for (RFC 6531 §3.5).
-func (r *run) refuseUTF8(s *session) {
-	if s.offers("SMTPUTF8") {
-		return
-	}
-	for _, i := range r.pending() {
-		if r.items[i].NeedsSMTPUTF8() {
-			r.settle(i, Answer{Class: reply.SMTPUTF8Required, Stage: reply.Ehlo, Host: s.host})
-		}
-	}
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
 }
 
-// exchange is one group on its way: its steps, and what MAIL's answer means
-// for the recipients behind it.
-type exchange struct {
-	run     *run
-	s       *session
-	steps   []step
-	refusal *Answer // of the transaction's MAIL
-	taken   int     // recipients the transaction accepted
-	refused int     // RCPT replies that were refusals
+// transactions is how many MAIL commands the session may hold: our budget, what
+// the exchanger announces (RFC 9422 §4.1), what it showed.
+func (r *run) transactions(s *session) int {
+	return min(r.p.cfg.Limits.Groups+1, r.perSession, s.limit("MAILMAX"))
 }
 
-// do sends the steps and reads their replies in order. It reports whether the
-// session is over.
-func (x *exchange) do() (over bool) {
-	pipelined := x.s.offers("PIPELINING")
-	if pipelined {
-		var all strings.Builder
-		for _, st := range x.steps {
-			all.WriteString(st.line)
-			all.WriteString("\r\n")
-		}
-		x.s.quit = x.steps[len(x.steps)-1].verb == quit
-		if err := x.s.send(all.String()); err != nil {
-			x.lost(0, x.s.failed(err, reply.Mail))
-			return true
+// limit returns a limit that EHLO's answer announces (RFC 9422), or more than
+// any budget of ours.
+func (s *session) limit(name string) int {
+	for _, limit := range strings.Fields(s.ext["LIMITS"]) {
+		key, value, _ := strings.Cut(limit, "=")
+		if n, err := strconv.Atoi(value); err == nil && n > 0 && strings.EqualFold(key, name) {
+			return n
 		}
 	}
-	for i, st := range x.steps {
-		if st.verb == quit {
-			return true // said, or about to be said by close; never waited for
-		}
-		if !pipelined && !x.needed(st) {
-			continue
-		}
-		if over := x.step(i, st, pipelined); over {
-			return true
-		}
-	}
-	return false
-}
-
-// needed reports whether a command still has a purpose when they go one by one.
-func (x *exchange) needed(st step) bool {
-	return st.verb != rcpt || x.refusal == nil && x.refused < x.run.p.cfg.Limits.Refused && !x.run.pointless(st.item)
-}
-
-func (x *exchange) step(i int, st step, pipelined bool) (over bool) {
-	stage := reply.Rcpt
-	if st.verb != rcpt {
-		stage = reply.Mail
-	}
-	if !pipelined {
-		if err := x.s.send(st.line + "\r\n"); err != nil {
-			x.lost(i, x.s.failed(err, stage))
-			return true
-		}
-	}
-	lines, err := x.s.read()
-	if err != nil {
-		x.s.quit = x.s.quit || !pipelined // an answer is still due
-		x.lost(i, x.s.failed(err, stage))
-		return true
-	}
-	r, _ := reply.Parse(lines)
-	if r.Code == 421 { // the session is over, whatever the command was (RFC 5321 §3.8)
-		x.lost(i, x.s.answer(r, stage, x.recipient(st)))
-		return true
-	}
-	switch st.verb {
-	case mail:
-		x.mailAnswered(i, r)
-	case rcpt:
-		x.rcptAnswered(st, r)
-	}
-	return false
-}
-
-func (x *exchange) recipient(st step) string {
-	if st.verb != rcpt {
-		return ""
-	}
-	return x.run.items[st.item].String()
-}
-
-func (x *exchange) mailAnswered(i int, r reply.Reply) {
-	x.refusal, x.taken = nil, 0
-	if r.Code/100 == 2 {
-		return
-	}
-	a := x.s.answer(r, reply.Mail, "")
-	x.refusal = &a
-	if x.run.noteTLS(a, x.s) {
-		return
-	}
-	// The replies to the RCPTs behind it mean nothing: the refusal of our
-	// sender stands for all of them.
-	for _, behind := range x.steps[i+1:] {
-		if behind.verb == mail {
-			return
-		}
-		if behind.verb == rcpt {
-			x.run.settle(behind.item, a)
-		}
-	}
-}
-
-func (x *exchange) rcptAnswered(st step, r reply.Reply) {
-	if x.refusal != nil {
-		return
-	}
-	a := x.s.answer(r, reply.Rcpt, x.recipient(st))
-	if !a.Accepted() {
-		x.refused++
-	}
-	switch {
-	case a.Accepted():
-		x.taken++
-		x.run.settle(st.item, a)
-	case x.run.noteTLS(a, x.s), a.Class == reply.RelayDenied:
-		x.run.fall(st.item, a) // another way or another exchanger may answer
-	case a.meaning.Split && x.taken > 0:
-		x.run.perTx = min(x.run.perTx, x.taken)
-		x.run.fall(st.item, a)
-	default:
-		x.run.settle(st.item, a)
-	}
-}
-
-// lost leaves everything from step i on unasked: a hang-up or a 421 in the
-// middle is never a verdict about the addresses after it.
-func (x *exchange) lost(i int, a Answer) {
-	for _, st := range x.steps[i:] {
-		if st.verb == rcpt {
-			x.run.fall(st.item, a)
-		}
-	}
+	return math.MaxInt
 }

@@ -16,7 +16,7 @@ const (
 	DNSFailure       reply.Class = "dns_failure"       // the exchangers' addresses could not be asked for
 	Held             reply.Class = "held"              // pace let no session start
 	EgressClosed     reply.Class = "egress_closed"     // our own way out is closed: nobody was contacted
-	NotAsked         reply.Class = "not_asked"         // the caller's time ended first
+	NotAsked         reply.Class = "not_asked"         // the caller's time or the budgets ended first
 	Fault            reply.Class = "fault"             // our own failure, logged where it happened
 )
 
@@ -36,6 +36,7 @@ type Answer struct {
 	Why      pace.Why      `json:"held_by,omitempty"`
 
 	meaning reply.Meaning
+	waited  time.Duration // class Timeout: how long
 }
 
 // Accepted reports a positive reply to RCPT.
@@ -59,7 +60,7 @@ type Contact struct {
 type Result struct {
 	Answers  []Answer  // one for each recipient, in the batch's order
 	Canary   Answer    // zero Class if it was not asked
-	Control  Answer    // postmaster, asked only to understand a weak refusal
+	Control  Answer    // postmaster's, asked for only to understand a weak refusal, or that of a recipient the host accepted
 	Contacts []Contact //
 
 	TLSDemanded  bool // the exchanger takes no mail in clear

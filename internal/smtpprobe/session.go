@@ -3,30 +3,47 @@ package smtpprobe
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"rcpt/internal/reply"
+	"rcpt/internal/safedial"
 )
 
-// session is one SMTP connection past its EHLO.
+// visit is a session to be opened.
+type visit struct {
+	host   string
+	ip     netip.Addr
+	tls    bool // begin with STARTTLS
+	others bool // more addresses are left to try, so that this one may not use up all the time
+}
+
+// session is one SMTP connection.
 type session struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	host    string
 	own     reply.Own
 	limits  Limits
-	banner  string
-	ext     map[string]string
-	ends    time.Time // whatever is being waited for, the session is over then
-	began   time.Time
 	contact *Contact
-	stop    func() bool // ends the watch over ctx
+	began   time.Time
+	ends    time.Time   // whatever is being waited for, the session is over then
+	left    func() bool // the caller has gone away
+	stop    func() bool // ends the watch over the caller's context
 
-	quit bool // QUIT was sent, or must not be
+	banner   string
+	ext      map[string]string // what EHLO's answer offers
+	deferred *Answer           // STARTTLS was put off with this
+	since    time.Time         // when the current wait began
+	owed     int               // commands whose replies are due
+	silent   bool              // nothing may be said: no greeting yet, QUIT was said, the connection is broken
+
+	mails   int // MAIL commands sent
+	mailed  int // and accepted
+	refused int // RCPTs refused
 }
 
 // setback is why no session came about.
@@ -34,29 +51,44 @@ type setback struct {
 	answer   Answer
 	nextIP   bool // another address of the host may do better
 	nextHost bool // another exchanger may do better
+	inClear  bool // a session without TLS may do better
 }
 
 // open connects and speaks up to EHLO's answer, with STARTTLS if wanted.
-// others says that more exchangers or addresses are left to try, so that this
-// one may not use up all the time.
-func (p *Prober) open(ctx context.Context, host string, ip netip.Addr, wantTLS, others bool, contact *Contact) (*session, *setback) {
-	*contact = Contact{Host: host, IP: ip}
+func (p *Prober) open(ctx context.Context, v visit, contact *Contact) (*session, *setback) {
 	began := time.Now()
-	limit := share(ctx, p.cfg.Limits.Connect, others, 4)
-	dialCtx, cancel := context.WithDeadline(ctx, limit)
+	dialCtx, cancel := context.WithDeadline(ctx, share(ctx, p.cfg.Limits.Connect, v.others, 4))
 	defer cancel()
-	conn, err := p.cfg.Dial(dialCtx, host, netip.AddrPortFrom(ip, p.cfg.Port))
+	conn, err := p.cfg.Dial(dialCtx, v.host, netip.AddrPortFrom(v.ip, p.cfg.Port))
 	if err != nil {
-		return nil, p.dialFailed(ctx, host, err)
+		return nil, dialFailed(ctx, v.host, err, time.Since(began))
 	}
 	contact.RoundTrips, contact.Connect = 1, time.Since(began)
+	s := p.attach(ctx, v, conn, began, contact)
+	back := s.greet(share(ctx, p.cfg.Limits.Greeting, v.others, 6))
+	if back == nil {
+		back = s.hello()
+	}
+	if back == nil && v.tls && s.offers("STARTTLS") { // not offered any more: go on in clear, the replies will tell
+		back = s.startTLS(ctx)
+	}
+	if back != nil {
+		s.close()
+		return nil, back
+	}
+	return s, nil
+}
 
+// attach makes a session of a connection and watches over the caller's context.
+func (p *Prober) attach(ctx context.Context, v visit, conn net.Conn, began time.Time, contact *Contact) *session {
 	s := &session{
-		conn: conn, in: bufio.NewReaderSize(conn, maxLine), host: host, limits: p.cfg.Limits, began: began, contact: contact,
-		own: reply.Own{Sender: p.cfg.MailFrom, HELO: p.cfg.HELO}, ends: began.Add(p.cfg.Limits.Session), quit: true,
+		conn: conn, in: bufio.NewReaderSize(conn, maxLine), host: v.host, limits: p.cfg.Limits, contact: contact,
+		own:   reply.Own{Sender: p.cfg.MailFrom, HELO: p.cfg.HELO},
+		began: began, ends: began.Add(p.cfg.Limits.Session), silent: true,
+		left: func() bool { return errors.Is(ctx.Err(), context.Canceled) },
 	}
 	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		s.own.IP, _ = netip.AddrFromSlice(local.IP.To16())
+		s.own.IP = local.AddrPort().Addr().Unmap()
 	}
 	if d, ok := ctx.Deadline(); ok && d.Before(s.ends) {
 		s.ends = d
@@ -64,25 +96,26 @@ func (p *Prober) open(ctx context.Context, host string, ip netip.Addr, wantTLS, 
 	// A deadline ends reads by itself and leaves room for QUIT; a caller who
 	// has gone away ends the connection at once.
 	s.stop = context.AfterFunc(ctx, func() {
-		if context.Cause(ctx) != context.DeadlineExceeded {
+		if s.left() {
 			_ = conn.Close()
 		}
 	})
-	if back := s.greet(share(ctx, p.cfg.Limits.Greeting, others, 6)); back != nil {
-		s.close()
-		return nil, back
+	return s
+}
+
+// dialFailed tells a forbidden address, a slow one and a closed one apart. The
+// error's text is not passed on: the service is no port scanner.
+func dialFailed(ctx context.Context, host string, err error, waited time.Duration) *setback {
+	a := Answer{Class: ConnectionFailed, Stage: reply.Connect, Host: host, waited: waited}
+	switch {
+	case errors.Is(err, safedial.ErrForbidden):
+		a.Class = Unreachable
+	case errors.Is(ctx.Err(), context.Canceled):
+		a.Class = NotAsked
+	case classOf(err) == reply.Timeout, ended(ctx):
+		a.Class = reply.Timeout
 	}
-	if back := s.hello(p.cfg.HELO); back != nil {
-		s.close()
-		return nil, back
-	}
-	if wantTLS && s.offers("STARTTLS") { // not offered any more: go on in clear, the replies will tell
-		if back := s.startTLS(ctx, p.cfg.HELO); back != nil {
-			s.close()
-			return nil, back
-		}
-	}
-	return s, nil
+	return &setback{answer: a, nextIP: true, nextHost: true}
 }
 
 // share is the moment until which one step may wait: limit from now, but when
@@ -102,82 +135,41 @@ func share(ctx context.Context, limit time.Duration, others bool, tenths int) ti
 // greet reads the banner. Nothing is sent before it is complete: servers
 // punish early talkers.
 func (s *session) greet(until time.Time) *setback {
-	_ = s.conn.SetDeadline(earlier(until, s.ends))
-	lines, err := readReply(s.in)
 	s.contact.RoundTrips++
+	lines, err := s.readBy(until)
 	if err != nil {
 		return &setback{answer: s.failed(err, reply.Greeting), nextIP: true, nextHost: true}
 	}
 	s.contact.Greeting = time.Since(s.began) - s.contact.Connect
-	s.quit = false
+	s.silent = false
 	r, _ := reply.Parse(lines)
 	s.banner = r.Text
-	if r.Code == 220 {
-		return nil
+	if r.Code != 220 {
+		return s.turnedAway(r, reply.Greeting)
 	}
-	return s.refused(r, reply.Greeting)
+	return nil
 }
 
 // hello introduces us: EHLO, and HELO where that is not understood
-// (RFC 5321 §3.2).
-func (s *session) hello(name string) *setback {
-	for _, verb := range []string{"EHLO ", "HELO "} {
-		lines, err := s.ask(verb + name)
-		if err != nil {
-			s.quit = true // its answer is still due: another command would talk out of turn
-			return &setback{answer: s.failed(err, reply.Ehlo), nextIP: true, nextHost: true}
-		}
-		r, _ := reply.Parse(lines)
-		switch {
-		case r.Code/100 == 2:
-			s.ext = nil
-			if verb == "EHLO " {
-				s.ext = extensions(lines)
-			}
-			s.contact.Pipelining = s.offers("PIPELINING")
-			return nil
-		case verb == "EHLO " && r.Code >= 500 && r.Code <= 504:
-			continue
-		}
-		return s.refused(r, reply.Ehlo)
+// (RFC 5321 §3.2). Only 250 is an answer to it: a late line of the greeting
+// taken for one would shift every reply after it.
+func (s *session) hello() *setback {
+	s.ext = nil
+	lines, r, err := s.ask("EHLO " + s.own.HELO)
+	if err == nil && r.Code == 250 {
+		s.ext = extensions(lines)
 	}
-	panic("unreachable: HELO always returns")
-}
-
-// startTLS secures the session (RFC 3207). The certificate is recorded, not
-// required: nothing secret is said.
-func (s *session) startTLS(ctx context.Context, name string) *setback {
-	demanded := Answer{Class: reply.TLSRequired, Stage: reply.StartTLS, Host: s.host}
-	lines, err := s.ask("STARTTLS")
+	if err == nil && r.Code >= 500 && r.Code <= 504 {
+		_, r, err = s.ask("HELO " + s.own.HELO)
+	}
 	if err != nil {
-		return &setback{answer: s.failed(err, reply.StartTLS), nextHost: true}
+		return &setback{answer: s.failed(err, reply.Ehlo), nextIP: true, nextHost: true}
 	}
-	if r, _ := reply.Parse(lines); r.Code != 220 {
-		return s.refused(r, reply.StartTLS)
+	if r.Code != 250 {
+		return s.turnedAway(r, reply.Ehlo)
 	}
-	secured := tls.Client(s.conn, &tls.Config{
-		ServerName:         s.host,
-		InsecureSkipVerify: true,             // recorded below instead
-		MinVersion:         tls.VersionTLS10, // what the oldest exchangers speak
-	})
-	_ = s.conn.SetDeadline(earlier(time.Now().Add(s.limits.Reply), s.ends))
-	if err := secured.HandshakeContext(ctx); err != nil {
-		s.quit = true
-		demanded.Text = "TLS handshake did not succeed"
-		return &setback{answer: demanded, nextHost: true}
-	}
-	s.contact.RoundTrips++
-	s.contact.TLS = describe(secured.ConnectionState(), s.host)
-	s.conn, s.in = secured, bufio.NewReaderSize(secured, maxLine) // plaintext already buffered is dropped: it was injected
-	return s.hello(name)
-}
-
-func describe(cs tls.ConnectionState, host string) string {
-	version := tls.VersionName(cs.Version)
-	if len(cs.PeerCertificates) > 0 && cs.PeerCertificates[0].VerifyHostname(host) == nil {
-		return version + ", certificate names the host"
-	}
-	return version + ", certificate names another host"
+	s.contact.Pipelining = s.offers("PIPELINING")
+	return nil
 }
 
 // offers reports whether EHLO's answer listed the keyword.
@@ -187,32 +179,59 @@ func (s *session) offers(keyword string) bool {
 }
 
 // ask sends one command and reads its reply.
-func (s *session) ask(command string) ([]string, error) {
-	if err := s.send(command + "\r\n"); err != nil {
-		return nil, err
+func (s *session) ask(command string) ([]string, reply.Reply, error) {
+	if err := s.send(command+"\r\n", 1); err != nil {
+		return nil, reply.Reply{}, err
 	}
-	return s.read()
+	lines, err := s.read()
+	if err != nil {
+		return nil, reply.Reply{}, err
+	}
+	r, err := reply.Parse(lines)
+	return lines, r, err
 }
 
-// send writes commands in one go and starts a round trip.
-func (s *session) send(commands string) error {
-	_ = s.conn.SetDeadline(earlier(time.Now().Add(s.limits.Reply), s.ends))
+// send writes so many commands in one go and starts a round trip.
+func (s *session) send(commands string, n int) error {
+	if code := s.ahead(); code != "" && code != "421" {
+		return fmt.Errorf("%w: more replies than commands", errMalformed)
+	}
+	s.since = time.Now()
 	s.contact.RoundTrips++
+	s.owed += n
+	_ = s.conn.SetWriteDeadline(earlier(s.since.Add(s.limits.Reply), s.ends))
 	_, err := s.conn.Write([]byte(commands))
+	s.silent = s.silent || err != nil
 	return err
+}
+
+// ahead returns the code of a reply that already lies there, or "".
+func (s *session) ahead() string {
+	code, _ := s.in.Peek(min(3, s.in.Buffered()))
+	return string(code)
 }
 
 // read reads one reply under a clock of its own, which runs per reply and not
 // per octet: a byte a second must not keep a session alive.
 func (s *session) read() ([]string, error) {
-	_ = s.conn.SetReadDeadline(earlier(time.Now().Add(s.limits.Reply), s.ends))
-	return readReply(s.in)
+	return s.readBy(time.Now().Add(s.limits.Reply))
+}
+
+func (s *session) readBy(until time.Time) ([]string, error) {
+	s.since = time.Now()
+	_ = s.conn.SetReadDeadline(earlier(until, s.ends))
+	lines, err := readReply(s.in)
+	if err == nil {
+		s.owed = max(0, s.owed-1)
+	}
+	return lines, err
 }
 
 // close says QUIT, unless that was said or would be out of turn, and does not
-// wait for the answer.
+// wait for the answer. Behind commands that are not answered yet it may stand
+// only where pipelining was offered.
 func (s *session) close() {
-	if !s.quit {
+	if !s.silent && (s.owed == 0 || s.offers("PIPELINING")) {
 		_ = s.conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 		_, _ = s.conn.Write([]byte("QUIT\r\n"))
 	}
@@ -221,32 +240,39 @@ func (s *session) close() {
 	s.contact.Session = time.Since(s.began)
 }
 
-// asked describes a command to package reply.
-func (s *session) asked(stage reply.Stage, recipient string) reply.Asked {
+// answer reads a reply's meaning. A positive reply is an answer at RCPT only;
+// elsewhere this is not called for the expected one, so that it is out of step.
+func (s *session) answer(r reply.Reply, stage reply.Stage, recipient string) Answer {
 	own := s.own
 	own.Recipient = recipient
-	return reply.Asked{Stage: stage, Host: s.host, Banner: s.banner, Own: own}
-}
-
-// answer reads a reply's meaning.
-func (s *session) answer(r reply.Reply, stage reply.Stage, recipient string) Answer {
-	asked := s.asked(stage, recipient)
-	m := reply.Classify(r, asked)
-	return Answer{
-		Class: m.Class, Stage: stage, Code: r.Code, Enhanced: r.Enhanced.String(), Text: r.Clean(asked.Own), Rule: m.Rule,
+	m := reply.Classify(r, reply.Asked{Stage: stage, Host: s.host, Banner: s.banner, Own: own})
+	a := Answer{
+		Class: m.Class, Stage: stage, Code: r.Code, Enhanced: r.Enhanced.String(), Text: r.Clean(own), Rule: m.Rule,
 		Host: s.host, Weak: m.Weak, Missing: m.ProbablyMissing, Retry: m.RetryAfter, meaning: m,
 	}
+	if stage != reply.Rcpt && (a.Class == reply.Accepted || a.Class == reply.AcceptedUnverified) {
+		a.Class = reply.ProtocolError
+	}
+	if a.Class == reply.TLSRequired && s.deferred != nil {
+		return *s.deferred
+	}
+	return a
 }
 
 // failed is the answer where no reply came.
 func (s *session) failed(err error, stage reply.Stage) Answer {
-	return Answer{Class: classOf(err), Stage: stage, Host: s.host}
+	a := Answer{Class: classOf(err), Stage: stage, Host: s.host, waited: time.Since(s.since)}
+	if s.left() {
+		a.Class = NotAsked
+	}
+	return a
 }
 
-// refused is the setback of a refusal before MAIL. Only a transient one sends
+// turnedAway is the setback of a refusal before MAIL. Only a transient one sends
 // us to the next exchanger: a permanent one is the operator's word about us.
-func (s *session) refused(r reply.Reply, stage reply.Stage) *setback {
-	return &setback{answer: s.answer(r, stage, ""), nextHost: r.Code/100 == 4}
+func (s *session) turnedAway(r reply.Reply, stage reply.Stage) *setback {
+	a := s.answer(r, stage, "")
+	return &setback{answer: a, nextHost: r.Code/100 == 4 && !a.meaning.Listed}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -254,9 +280,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// commandSafe guards the dialogue: no argument may end its line or its path.
-func commandSafe(arg string) bool {
-	return !strings.ContainsAny(arg, "\r\n\x00<>")
 }

@@ -38,11 +38,11 @@ func readReply(r *bufio.Reader) ([]string, error) {
 		}
 		line := strings.TrimRight(string(raw), "\r\n")
 		size += len(raw)
-		if len(line) < 3 || !isCode(line[:3]) || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+		if len(line) < 3 || !isCode(line[:3]) || len(line) > 3 && strings.IndexByte(" \t-", line[3]) < 0 {
 			return nil, fmt.Errorf("%w: line without reply code", errMalformed)
 		}
 		lines = append(lines, line)
-		if len(line) == 3 || line[3] == ' ' {
+		if len(line) == 3 || line[3] != '-' {
 			return lines, nil
 		}
 		if len(lines) == maxLines || size > maxReply {

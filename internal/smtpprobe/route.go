@@ -1,0 +1,198 @@
+package smtpprobe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"rcpt/internal/address"
+	"rcpt/internal/mx"
+	"rcpt/internal/pace"
+	"rcpt/internal/reply"
+)
+
+// run is one Probe under way.
+type run struct {
+	p      *Prober
+	b      Batch
+	items  []item // the recipients, then the canary
+	result Result
+
+	perTx      int  // recipients per transaction that the exchanger takes, as far as it showed
+	perSession int  // transactions per session, likewise
+	useTLS     bool // a session begins with STARTTLS
+	noTLS      bool // the handshake did not succeed
+
+	tally tally
+}
+
+// tally is what the current session brought.
+type tally struct {
+	report  pace.Report
+	moved   bool // an answer, or how to ask
+	needTLS bool // the exchanger wants to be asked over TLS
+	lost    bool // the connection broke off
+	stop    bool // asking on is useless or rude
+}
+
+// host asks one exchanger, address by address, IPv4 first: our fixed address
+// is an IPv4 one. It reports whether the next exchanger should be tried.
+func (r *run) host(ctx context.Context, host string, others bool) (next bool) {
+	defer r.forget()
+	addrs := r.p.cfg.Resolver.Addrs(ctx, host)
+	if addrs.Status != mx.Found {
+		r.fallAll(Answer{Class: unresolved(addrs.Status), Host: host, Text: addrs.Detail})
+		return true
+	}
+	ips := addrs.IPs
+	askedV6 := len(ips) > 0 && ips[0].Is6()
+	for tried := range r.p.cfg.Limits.Addresses {
+		if tried == len(ips) && !askedV6 && !ended(ctx) {
+			ips = append(slices.Clip(ips), r.p.cfg.Resolver.AddrsV6(ctx, host).IPs...)
+			askedV6 = true
+		}
+		if tried >= len(ips) || ended(ctx) {
+			break
+		}
+		v := visit{host: host, ip: ips[tried], others: others || tried+1 < len(ips)}
+		if nextIP, nextHost := r.address(ctx, v); !nextIP {
+			return nextHost
+		}
+	}
+	return true
+}
+
+func unresolved(s mx.Status) reply.Class {
+	if s == mx.NXDomain || s == mx.NoMail || s == mx.Unresolvable {
+		return Unresolvable
+	}
+	return DNSFailure
+}
+
+// address opens sessions with one address of an exchanger until nothing is
+// pending. Each further session needs that the one before got somewhere.
+func (r *run) address(ctx context.Context, v visit) (nextIP, nextHost bool) {
+	for range r.p.cfg.Limits.Sessions {
+		if back := r.session(ctx, v); back != nil {
+			if back.inClear && !r.result.TLSDemanded && !ended(ctx) {
+				r.useTLS, r.noTLS = false, true // TLS was remembered of the domain, this host may do without
+				continue
+			}
+			return back.nextIP, back.nextHost
+		}
+		r.confirm(ctx, v)
+		if len(r.pending()) == 0 || ended(ctx) || r.tally.stop || !r.tally.moved {
+			break
+		}
+	}
+	brokeOff := r.tally.lost && !r.tally.moved && !r.tally.stop
+	return brokeOff, brokeOff || r.sentAway()
+}
+
+// session is one connection: a slot of ours, a permit of the operator's, the
+// dialogue, the report.
+func (r *run) session(ctx context.Context, v visit) *setback {
+	r.tally = tally{}
+	select {
+	case r.p.slots <- struct{}{}:
+		defer func() { <-r.p.slots }()
+	case <-ctx.Done():
+		return r.setback(setback{answer: Answer{Class: NotAsked, Host: v.host}})
+	}
+	if r.p.cfg.Closed != nil && r.p.cfg.Closed(v.host, v.ip) {
+		return r.setback(setback{answer: Answer{Class: EgressClosed, Host: v.host}})
+	}
+	permit, err := r.p.cfg.Pacer.Admit(ctx, pace.Target{Host: v.host, IP: v.ip, Domain: r.b.Domain})
+	if err != nil {
+		return r.setback(r.held(ctx, v.host, err))
+	}
+	v.tls = r.useTLS
+	contact := Contact{Host: v.host, IP: v.ip}
+	s, back := r.p.open(ctx, v, &contact)
+	if back == nil {
+		r.talk(s)
+	} else {
+		r.setback(*back)
+	}
+	if back == nil || back.answer.Class != Unreachable { // else no connection was tried
+		r.result.Contacts = append(r.result.Contacts, contact)
+	}
+	r.report(ctx, permit)
+	if r.tally.needTLS {
+		r.useTLS, r.tally.moved = true, true
+	}
+	return back
+}
+
+// held is the setback of a session that pace did not admit.
+func (r *run) held(ctx context.Context, host string, err error) setback {
+	var held *pace.HeldError
+	if errors.As(err, &held) {
+		return setback{answer: Answer{Class: Held, Host: host, Until: held.Until, Why: held.Why}}
+	}
+	if ended(ctx) {
+		return setback{answer: Answer{Class: NotAsked, Host: host}}
+	}
+	r.p.cfg.Log.LogAttrs(ctx, slog.LevelError, "pace not usable", slog.String("error", err.Error()))
+	return setback{answer: Answer{Class: Fault, Host: host}}
+}
+
+func (r *run) setback(back setback) *setback {
+	r.note(back.answer)
+	r.fallAll(back.answer)
+	return &back
+}
+
+// confirm asks for postmaster where a refusal is too vague to mean a missing
+// mailbox: every host that takes mail for a domain takes postmaster's (RFC 5321
+// §4.5.1), so a host that refuses it in the same way refuses us. A recipient
+// that the host accepted is control enough.
+func (r *run) confirm(ctx context.Context, v visit) {
+	weak := r.vague()
+	if r.result.Control.Class != "" || weak == nil || ended(ctx) {
+		return
+	}
+	for i := range r.items {
+		if it := &r.items[i]; !it.canary && it.answer.Accepted() && it.answer.Host == v.host {
+			r.result.Control = it.answer
+			return
+		}
+	}
+	postmaster, err := weak.WithLocal("postmaster")
+	if err != nil || r.tally.stop {
+		return
+	}
+	control := newRun(r.p, Batch{Domain: r.b.Domain, Recipients: []address.Address{postmaster}, TLS: r.useTLS})
+	control.noTLS = r.noTLS
+	control.session(ctx, v)
+	r.result.Control = control.items[0].answer
+	r.result.Contacts = append(r.result.Contacts, control.result.Contacts...)
+	r.result.HoldNotFound = r.result.HoldNotFound || control.result.HoldNotFound
+}
+
+// patience is how long a wait must have lasted to count as a time-out of
+// theirs. A caller in a hurry must not close the breaker of an operator.
+const patience = 3 * time.Second
+
+// note takes from an answer what the operator's pace depends on.
+func (r *run) note(a Answer) {
+	p := &r.tally.report
+	p.RateLimited = p.RateLimited || a.Class == reply.RateLimited && !a.meaning.Split
+	p.TimedOut = p.TimedOut || a.Class == reply.Timeout && a.waited >= patience
+	p.Refused = p.Refused || a.meaning.Listed || a.Stage == reply.Greeting && a.Code == 421
+	p.DomainRefused = p.DomainRefused || a.meaning.DomainOnly
+}
+
+// report gives the permit back with what the session showed.
+func (r *run) report(ctx context.Context, permit pace.Permit) {
+	// It must be written although the caller's time is over.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	trust, err := permit.Done(ctx, r.tally.report)
+	if err != nil {
+		r.p.cfg.Log.LogAttrs(ctx, slog.LevelError, "session report lost", slog.String("error", err.Error()))
+	}
+	r.result.HoldNotFound = r.result.HoldNotFound || trust.HoldNotFound
+}
