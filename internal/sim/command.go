@@ -205,7 +205,7 @@ func (s *session) judge(to string) string {
 		return strings.NewReplacer("{recipient}", to, "{client}", s.client.String()).Replace(s.at.refusal)
 	}
 	if s.at.greylists {
-		wait := s.world.triplets.wait(triplet{s.client, s.sender, strings.ToLower(to)})
+		wait := s.servers.greylisted(triplet{s.client, s.sender, strings.ToLower(to)})
 		if wait > 0 {
 			seconds := int((wait + time.Second - 1) / time.Second)
 			return "451 4.7.1 <" + to + ">: Recipient address rejected: Greylisted, try again in " + strconv.Itoa(seconds) + " seconds"

@@ -9,14 +9,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-func addrOf(rr dns.RR) (netip.Addr, bool) {
-	a, ok := rr.(*dns.A)
-	if !ok {
-		return netip.Addr{}, false
-	}
-	return netip.AddrFromSlice(a.A.To4())
-}
-
 func TestDNSAnswers(t *testing.T) {
 	w := start(t, Options{})
 	const nothing = "" // no record: the answer carries the SOA instead

@@ -1,7 +1,9 @@
 package sim
 
 import (
-	"net/netip"
+	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,22 +45,53 @@ func TestGreylisting(t *testing.T) {
 }
 
 func TestGreylistForgetsTheOldest(t *testing.T) {
-	var c clock
-	g := newGreylist(time.Second, c.now)
-	at := func(i int) triplet {
-		return triplet{netip.AddrFrom4([4]byte{192, 0, byte(2 + i>>16), byte(i >> 8)}), "", string(rune('a' + i&0xff))}
+	began := time.Unix(1_700_000_000, 0)
+	later := began.Add(time.Second)
+	m := newTriplets()
+	first := func(i int, now time.Time) time.Time {
+		at, err := m.firstContact(context.Background(), strconv.Itoa(i), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
 	}
 	for i := range maxTriplets + 1 {
-		g.wait(at(i))
+		first(i, began)
 	}
-	c.advance(time.Second)
-	if got := g.wait(at(0)); got != time.Second {
-		t.Errorf("the oldest waits %v, want %v", got, time.Second)
+	if got := first(0, later); got != later {
+		t.Errorf("the oldest was first seen %v, want %v", got, later)
 	}
-	if got := g.wait(at(maxTriplets)); got != 0 {
-		t.Errorf("the youngest waits %v, want 0", got)
+	if got := first(maxTriplets, later); got != began {
+		t.Errorf("the youngest was first seen %v, want %v", got, began)
 	}
-	if len(g.first) != maxTriplets || len(g.order) != maxTriplets {
-		t.Errorf("holds %d triplets in an order of %d, want %d", len(g.first), len(g.order), maxTriplets)
+	if len(m.first) != maxTriplets || len(m.order) != maxTriplets {
+		t.Errorf("holds %d triplets in an order of %d, want %d", len(m.first), len(m.order), maxTriplets)
 	}
+}
+
+func TestGreylistingWithAMemoryOfOthers(t *testing.T) {
+	var c clock
+	shared := newTriplets()
+	var broken atomic.Bool
+	options := Options{Now: c.now, FirstContact: func(ctx context.Context, triplet string, now time.Time) (time.Time, error) {
+		if broken.Load() {
+			return time.Time{}, errors.New("memory lost")
+		}
+		return shared.firstContact(ctx, triplet, now)
+	}}
+	here, there := NewOffline(options), NewOffline(options)
+	ask := func(o *Offline, want string) {
+		t.Helper()
+		talk(t, reach(t, o, "greylist.test"), hello("mx1.greylist.test")+`
+			C: MAIL FROM:<verify@probe.example>
+			C: RCPT TO:<alice@greylist.test>
+			S: 250 2.1.0 Ok
+			S: `+want)
+	}
+	const deferred = "451 4.7.1 <alice@greylist.test>: Recipient address rejected: Greylisted, try again in 20 seconds"
+	ask(here, deferred)
+	c.advance(20 * time.Second)
+	ask(there, accepted)
+	broken.Store(true)
+	ask(here, deferred) // what cannot be remembered is the first contact
 }

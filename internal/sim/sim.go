@@ -1,7 +1,11 @@
-// Package sim is the simulated mail internet under .test: real DNS and real
-// SMTP on loopback sockets, with domains that behave as the real world does.
-// `make run` carries it so that the product can be tried without port 25, and
-// test keys are answered from it.
+// Package sim is the simulated mail internet under .test, with domains that
+// behave as the real world does. It comes in two forms over the same zone and
+// the same SMTP servers:
+//
+//   - World has real DNS and real SMTP on loopback sockets. `make run` carries
+//     it so that the product can be tried without port 25.
+//   - Offline opens no socket: look-ups are function calls, connections are pipes
+//     inside the process. Test keys are answered from it, wherever they are used.
 //
 // The name of a domain says how it behaves: ok.test has mailboxes,
 // greylist.test asks to come back later, tarpit.test never answers; the list
@@ -9,10 +13,11 @@
 // exchanger of its own, so that thousands of domains exist without
 // configuration. Every other name under .test does not exist.
 //
-// A client asks World.DNS for the exchanger and its address, and hands that
+// A client of a World asks World.DNS for the exchanger and its address, and hands that
 // address to World.Dial, which connects to the listener that plays the
 // behavior. The addresses lie in 127.25.0.0/16 and nobody listens on them:
-// macOS answers on 127.0.0.1 only.
+// macOS answers on 127.0.0.1 only. Offline.Lookup, Addrs and Dial are the same
+// three steps.
 //
 // The servers follow RFC 5321 and RFC 2920 (pipelining) and use the words and
 // limits of Postfix. They take no message: DATA is always refused. Exchangers
@@ -41,32 +46,36 @@ const maxConnections = 20_000
 // ErrNoExchanger says that no simulated exchanger has the address.
 var ErrNoExchanger = errors.New("no simulated exchanger")
 
-// Options adjusts a World. The zero value is the world of the public contract.
+// Options adjusts a simulation. The zero value is that of the public contract.
 type Options struct {
-	// Now is the clock of greylisting; nil means time.Now. Socket deadlines
+	// Now is the clock of greylisting; nil means time.Now. Deadlines
 	// follow the machine's clock whatever Now says.
 	Now func() time.Time
 	// Greylist is how long greylist.test refuses a new triplet; 0 means 20 s.
 	// Replies state it in whole seconds, rounded up.
 	Greylist time.Duration
+	// FirstContact is the memory of greylisting, for simulations in several
+	// processes that must agree: it returns when the triplet, a text of its own
+	// for each client, sender and recipient, was first given to it, which is now
+	// for a new one. After an error the contact counts as the first. nil means a
+	// memory of the simulation's own, of 100,000 triplets.
+	FirstContact func(ctx context.Context, triplet string, now time.Time) (time.Time, error)
 	// SlowGreeting is how long slow.test waits before it greets; 0 means 3 s.
 	SlowGreeting time.Duration
 	// Idle is how long a server waits for its client; 0 means 5 min, the
 	// minimum of RFC 5321 §4.5.3.2.7.
 	Idle time.Duration
 	// Log hears of trouble with the machine, such as missing descriptors, and
-	// of nothing else; nil discards it.
+	// with FirstContact, and of nothing else; nil discards it.
 	Log *slog.Logger
 }
 
 // World is a running simulation. Its methods may be called concurrently. Close
 // releases its sockets and goroutines.
 type World struct {
-	options    Options
-	names      *nameserver
-	exchangers []*exchanger // parallel to behaviors; nil where DNS leads nowhere
-	triplets   *greylist
-	tls        func() (*tls.Config, error)
+	servers
+	names     *nameserver
+	listeners []*net.TCPListener // parallel to behaviors; nil where DNS leads nowhere
 
 	running sync.WaitGroup // accept loops and sessions
 	stop    chan struct{}  // closed by Close
@@ -76,38 +85,59 @@ type World struct {
 	quiet chan struct{} // closed while no session is open
 }
 
+// servers are the exchangers of a simulation and what they share.
+type servers struct {
+	options    Options
+	exchangers []*exchanger // parallel to behaviors; nil where DNS leads nowhere
+	tls        func() (*tls.Config, error)
+}
+
 // exchanger is the server of one behavior.
 type exchanger struct {
 	behavior
-	host     string // what it calls itself
-	listener *net.TCPListener
-	tally    tally
+	host  string // what it calls itself
+	tally tally
+}
+
+// newServers opens nothing and starts nothing. It makes no certificate: that
+// waits for the first STARTTLS.
+func newServers(options Options) servers {
+	options = options.withDefaults()
+	s := servers{
+		options:    options,
+		exchangers: make([]*exchanger, len(behaviors)),
+		tls:        sync.OnceValues(func() (*tls.Config, error) { return selfSigned(options.Now()) }),
+	}
+	for i, b := range behaviors {
+		if b.hasExchanger() {
+			s.exchangers[i] = &exchanger{behavior: b, host: b.host(b.name + ".test")}
+		}
+	}
+	return s
 }
 
 // Start opens the sockets of a world, all on 127.0.0.1 with ports the system
-// chooses. It makes no certificate: that waits for the first STARTTLS.
+// chooses.
 func Start(options Options) (*World, error) {
 	w := &World{
-		options:    options.withDefaults(),
-		exchangers: make([]*exchanger, len(behaviors)),
-		stop:       make(chan struct{}),
-		open:       make(map[net.Conn]struct{}),
-		quiet:      make(chan struct{}),
+		servers:   newServers(options),
+		listeners: make([]*net.TCPListener, len(behaviors)),
+		stop:      make(chan struct{}),
+		open:      make(map[net.Conn]struct{}),
+		quiet:     make(chan struct{}),
 	}
 	close(w.quiet)
-	w.triplets = newGreylist(w.options.Greylist, w.options.Now)
-	w.tls = sync.OnceValues(func() (*tls.Config, error) { return selfSigned(w.options.Now()) })
 
 	var err error
 	if w.names, err = startNameserver(); err != nil {
 		return nil, fmt.Errorf("start simulated DNS: %w", err)
 	}
-	for i, b := range behaviors {
-		if !b.hasExchanger() {
+	for i, e := range w.exchangers {
+		if e == nil {
 			continue
 		}
-		if w.exchangers[i], err = w.listen(b); err != nil {
-			return nil, errors.Join(fmt.Errorf("start exchanger of %s.test: %w", b.name, err), w.Close())
+		if w.listeners[i], err = w.listen(e); err != nil {
+			return nil, errors.Join(fmt.Errorf("start exchanger of %s.test: %w", e.name, err), w.Close())
 		}
 	}
 	return w, nil
@@ -125,6 +155,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Idle == 0 {
 		o.Idle = 5 * time.Minute
+	}
+	if o.FirstContact == nil {
+		o.FirstContact = newTriplets().firstContact
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -150,7 +183,7 @@ func (w *World) Dial(ctx context.Context, ip netip.Addr) (net.Conn, error) {
 		return nil, fmt.Errorf("dial %s: %w", ip, ErrNoExchanger)
 	}
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", w.exchangers[i].listener.Addr().String())
+	return d.DialContext(ctx, "tcp", w.listeners[i].Addr().String())
 }
 
 // Settle waits until no session is open, so that everything clients sent is
@@ -184,9 +217,9 @@ func (w *World) Close() error {
 	w.mu.Unlock()
 
 	err := w.names.close()
-	for _, e := range w.exchangers {
-		if e != nil {
-			err = errors.Join(err, e.listener.Close())
+	for _, l := range w.listeners {
+		if l != nil {
+			err = errors.Join(err, l.Close())
 		}
 	}
 	w.running.Wait()

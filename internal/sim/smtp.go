@@ -39,11 +39,11 @@ const (
 
 // session is one connection to an exchanger.
 type session struct {
-	world *World
-	at    *exchanger
-	raw   *net.TCPConn
-	conn  net.Conn // raw, or TLS over it
-	in    *bufio.Reader
+	servers *servers
+	at      *exchanger
+	raw     halfCloser
+	conn    net.Conn // raw, or TLS over it
+	in      *bufio.Reader
 
 	out     []byte // replies of the group being read
 	awaited bool   // the client waits for out: it holds more than the answer to QUIT
@@ -56,6 +56,12 @@ type session struct {
 	transaction
 }
 
+// halfCloser is a connection that can say its last word and still listen.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // transaction is what MAIL opens and RSET, EHLO and STARTTLS end.
 type transaction struct {
 	mailGiven  bool
@@ -64,20 +70,19 @@ type transaction struct {
 	recipients int  // RCPT commands that were accepted
 }
 
-// listen opens the exchanger of a behavior and begins to accept.
-func (w *World) listen(b behavior) (*exchanger, error) {
+// listen opens the socket of an exchanger and begins to accept.
+func (w *World) listen(e *exchanger) (*net.TCPListener, error) {
 	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, err
 	}
-	e := &exchanger{behavior: b, host: b.host(b.name + ".test"), listener: listener}
-	w.running.Go(func() { w.accept(e) })
-	return e, nil
+	w.running.Go(func() { w.accept(e, listener) })
+	return listener, nil
 }
 
-func (w *World) accept(e *exchanger) {
+func (w *World) accept(e *exchanger, listener *net.TCPListener) {
 	for {
-		conn, err := e.listener.AcceptTCP()
+		conn, err := listener.AcceptTCP()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -93,7 +98,7 @@ func (w *World) accept(e *exchanger) {
 		default:
 			go func() {
 				defer w.leave(conn)
-				newSession(w, e, conn).serve()
+				w.newSession(e, conn).serve()
 			}()
 		}
 	}
@@ -125,11 +130,11 @@ func (w *World) leave(conn net.Conn) {
 	w.running.Done()
 }
 
-func newSession(w *World, e *exchanger, conn *net.TCPConn) *session {
+func (v *servers) newSession(e *exchanger, conn halfCloser) *session {
 	e.tally.connections.Add(1)
 	e.tally.roundTrips.Add(1)
 	return &session{
-		world: w, at: e, raw: conn, conn: conn, in: bufio.NewReaderSize(conn, lineLimit),
+		servers: v, at: e, raw: conn, conn: conn, in: bufio.NewReaderSize(conn, lineLimit),
 		client: conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap(),
 	}
 }
@@ -163,7 +168,7 @@ func (s *session) serve() {
 func (s *session) greet() bool {
 	pause := greetingPause
 	if s.at.slow {
-		pause = s.world.options.SlowGreeting
+		pause = s.servers.options.SlowGreeting
 	}
 	_ = s.raw.SetReadDeadline(time.Now().Add(pause)) // fails on a closed connection, as the read will
 	_, err := s.in.Peek(1)
@@ -186,7 +191,7 @@ func (s *session) greet() bool {
 // LF. Before it waits, it sends what is owed.
 func (s *session) readLine() (string, error) {
 	if !s.lineAtHand() {
-		_ = s.raw.SetDeadline(time.Now().Add(s.world.options.Idle))
+		_ = s.raw.SetDeadline(time.Now().Add(s.servers.options.Idle))
 		if err := s.flush(); err != nil {
 			return "", err
 		}
@@ -250,7 +255,7 @@ func (s *session) hangUp() {
 // stall sends what is owed and then takes whatever comes without a word, until
 // the client has had enough.
 func (s *session) stall() {
-	_ = s.raw.SetDeadline(time.Now().Add(s.world.options.Idle))
+	_ = s.raw.SetDeadline(time.Now().Add(s.servers.options.Idle))
 	if s.flush() == nil {
 		_, _ = io.Copy(io.Discard, s.raw)
 	}

@@ -57,9 +57,9 @@ func (s *session) startTLS(arg string) bool {
 		s.reply("554 5.5.1 Error: TLS already active")
 		return true
 	}
-	config, err := s.world.tls()
+	config, err := s.servers.tls()
 	if err != nil {
-		s.world.options.Log.Error("simulated exchanger has no certificate", "host", s.at.host, "error", err)
+		s.servers.options.Log.Error("simulated exchanger has no certificate", "host", s.at.host, "error", err)
 		s.reply("454 4.7.0 TLS not available due to local problem")
 		return true
 	}
@@ -73,7 +73,7 @@ func (s *session) startTLS(arg string) bool {
 // handshake moves the session into TLS and reports whether that worked. The
 // client starts over: what it said in clear is forgotten (RFC 3207 §4.2).
 func (s *session) handshake(config *tls.Config) bool {
-	_ = s.raw.SetDeadline(time.Now().Add(s.world.options.Idle))
+	_ = s.raw.SetDeadline(time.Now().Add(s.servers.options.Idle))
 	secured := tls.Server(s.raw, config)
 	if secured.Handshake() != nil {
 		return false
