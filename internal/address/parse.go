@@ -17,9 +17,9 @@ const blanks = " \t\r\n\u00a0\u200b\ufeff"
 // SyntaxError tells what is wrong with a text that is no address. It never
 // repeats the text, so it may be logged.
 type SyntaxError struct {
-	Pos     int    // octet offset in the text as given, from 0; the text's end where something is missing
-	Problem string // what is wrong, in plain words
-	Fix     string // what to do about it
+	Pos     int    `json:"position"` // octet offset in the text as given, from 0; the text's end where something is missing
+	Problem string `json:"problem"`  // what is wrong, in plain words
+	Fix     string `json:"fix"`      // what to do about it
 }
 
 // Error returns position, problem and fix in one line.

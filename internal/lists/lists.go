@@ -31,8 +31,8 @@ const (
 // Disposable is a listing as a domain for throw-away addresses. The zero value
 // means not listed.
 type Disposable struct {
-	Tier Tier
-	Rule string // the listed name that matched: the domain or one of its ancestors
+	Tier Tier   `json:"tier,omitempty"`
+	Rule string `json:"rule,omitempty"` // the listed name that matched: the domain or one of its ancestors
 }
 
 // Listed reports whether any list names the domain.
@@ -51,8 +51,8 @@ const (
 // Free is a listing as a mailbox provider where anyone gets an address. The zero
 // value means not listed.
 type Free struct {
-	Listed     bool
-	Confidence string // High or Low; "" if not listed
+	Listed     bool   `json:"listed,omitempty"`
+	Confidence string `json:"confidence,omitempty"` // High or Low; "" if not listed
 }
 
 // Info describes the data behind a Table.
@@ -94,9 +94,21 @@ func (t *Table) Info() Info {
 }
 
 // Disposable looks up an A-label domain and its ancestors, the nearest first.
+// In the simulated mail internet disposable-ANYTHING.test is as disposable.test.
 func (t *Table) Disposable(domain string) Disposable {
-	rule, tier, _ := bySuffix(t.disposable, fold(domain))
+	name := fold(domain)
+	rule, tier, ok := bySuffix(t.disposable, name)
+	if !ok && simulated(name) {
+		rule, tier, _ = bySuffix(t.disposable, "disposable.test")
+	}
 	return Disposable{Tier: tier, Rule: rule}
+}
+
+// simulated reports whether name is disposable-ANYTHING.test.
+func simulated(name string) bool {
+	label, isTest := strings.CutSuffix(name, ".test")
+	anything, ok := strings.CutPrefix(label, "disposable-")
+	return isTest && ok && anything != "" && !strings.Contains(anything, ".")
 }
 
 // Free looks up an A-label domain. Ancestors do not count: mail.gmail.com is no

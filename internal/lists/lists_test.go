@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,12 @@ func TestDisposable(t *testing.T) {
 		{"several families are firm", "disposable-families.test", Families, "disposable-families.test", true},
 		{"one family is not", "disposable-family.test", Family, "disposable-family.test", false},
 		{"an aggregator is not", "disposable-suspected.test", Aggregator, "disposable-suspected.test", false},
+		{"any simulated one", "disposable-17.test", Curated, "disposable.test", true},
+		{"any simulated one in capitals", "Disposable-A-b.TEST.", Curated, "disposable.test", true},
+		{"a simulated name with nothing behind the hyphen", "disposable-.test", "", "", false},
+		{"no simulated name: it has a label more", "disposable-a.b.test", "", "", false},
+		{"no simulated name: it has no hyphen", "disposables.test", "", "", false},
+		{"a namesake outside of the simulation", "disposable-17.example", "", "", false},
 		{"matches end at dots", "notmailinator.com", "", "", false},
 		{"a parent of a listed domain is not listed", "email", "", "", false},
 		{"a child of a listed name's namesake", "mailinator.com.example", "", "", false},
@@ -175,6 +182,26 @@ func TestNamesAreInTheFormOfLookUps(t *testing.T) {
 	}
 }
 
+func TestFindingsHaveTheWireNamesOfEvidence(t *testing.T) {
+	table := New()
+	for _, tt := range []struct {
+		finding any
+		want    string
+	}{
+		{table.Disposable("a.mailinator.com"), `{"tier":"curated","rule":"mailinator.com"}`},
+		{table.Disposable("ok.test"), `{}`},
+		{table.Free("gmail.com"), `{"listed":true,"confidence":"high"}`},
+		{table.Free("ok.test"), `{}`},
+		{table.Role("info"), `{"class":"generic"}`},
+		{table.Role("alice"), `{}`},
+	} {
+		got, err := json.Marshal(tt.finding)
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%T is %s, %v, want %s", tt.finding, got, err, tt.want)
+		}
+	}
+}
+
 func TestInfoCountsTheTable(t *testing.T) {
 	table := New()
 	info := table.Info()
@@ -192,6 +219,7 @@ func TestLookUpsDoNotAllocate(t *testing.T) {
 	for claim, look := range map[string]func(){
 		"a disposable hit":   func() { table.Disposable("a.b.mailinator.com") },
 		"a disposable miss":  func() { table.Disposable("mail.eu.company.example") },
+		"a simulated hit":    func() { table.Disposable("disposable-17.test") },
 		"a free hit":         func() { table.Free("gmail.com") },
 		"a free miss":        func() { table.Free("company.example") },
 		"a role hit":         func() { table.Role("no-reply") },

@@ -20,7 +20,7 @@ const (
 // Role tells what a local part stands for if not for a person. The zero value
 // means that it is no role account.
 type Role struct {
-	Class string // one of the constants above, or ""
+	Class string `json:"class,omitempty"` // one of the constants above, or ""
 }
 
 // role is a row of the table of role names.

@@ -173,8 +173,9 @@ func (r *run) confirm(ctx context.Context, v visit) {
 }
 
 // patience is how long a wait must have lasted to count as a time-out of
-// theirs. A caller in a hurry must not close the breaker of an operator.
-const patience = 3 * time.Second
+// theirs: our connect limit, and longer than a real-time check waits unless
+// told to. A caller in a hurry must not open the breaker of an operator.
+const patience = 5 * time.Second
 
 // note takes from an answer what the operator's pace depends on.
 func (r *run) note(a Answer) {
@@ -185,10 +186,19 @@ func (r *run) note(a Answer) {
 	p.DomainRefused = p.DomainRefused || a.meaning.DomainOnly
 }
 
+// reportTime is what a report may take beyond the caller's deadline: two calls
+// of a healthy table.
+const reportTime = 25 * time.Millisecond
+
 // report gives the permit back with what the session showed.
 func (r *run) report(ctx context.Context, permit pace.Permit) {
-	// It must be written although the caller's time is over.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	// It must be written although the caller's time is over, but may not make
+	// the answer late.
+	limit := 2 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, max(0, time.Until(deadline))+reportTime)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	trust, err := permit.Done(ctx, r.tally.report)
 	if err != nil {

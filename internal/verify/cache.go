@@ -15,6 +15,7 @@ import (
 	"rcpt/internal/reply"
 	"rcpt/internal/smtpprobe"
 	"rcpt/internal/store"
+	"rcpt/internal/verdict"
 )
 
 // Lives of evidence. Bad news expires sooner than good news, and nothing
@@ -33,7 +34,7 @@ const (
 )
 
 // cache keeps evidence per key and facts per domain in the table that may be
-// dropped. Addresses and domains of addresses appear as keyed hashes only.
+// dropped. Addresses appear as keyed hashes only; domains are public.
 type cache struct {
 	table  store.Table
 	secret []byte
@@ -100,13 +101,20 @@ func (c cache) load(ctx context.Context, scope string, a address.Address) (*entr
 	return e, facts, nil
 }
 
-// answers reports whether kept evidence may answer a full request. A time-out
-// answers only a request that would have waited no longer.
-func (e *entry) answers(mode Mode, budget time.Duration) bool {
-	if e == nil || e.Probe == nil && e.Route.TakesMail() && mode != Soft {
+// answers reports whether kept evidence may answer a request with so much time
+// left; 0 means no limit. What a probe had no time for answers only a request
+// that has no more.
+func (e *entry) answers(mode Mode, left time.Duration) bool {
+	switch {
+	case e == nil:
 		return false
+	case e.Probe == nil:
+		return mode == Soft || !e.Route.TakesMail()
+	case !e.Probe.cutShort() || e.Probe.Budget == 0:
+		return true
 	}
-	return e.Probe == nil || e.Probe.Answer.Class != reply.Timeout || budget <= e.Probe.Budget+time.Second
+	had := e.Probe.Budget + e.Probe.Budget/10 + 2*tidyUp // two requests alike differ by what came before us
+	return left != 0 && left <= had
 }
 
 // save keeps evidence for as long as it is worth, and what the domain showed.
@@ -146,43 +154,58 @@ func lifeOf(e Evidence) time.Duration {
 		}
 		return 0
 	}
-	a := e.Probe.Answer
-	switch a.Class {
-	case reply.Accepted, reply.AcceptedUnverified:
-		if e.Probe.Of() == CatchAllUnknown {
-			return undecidedLife
-		}
-		return acceptedLife
-	case reply.MailboxNotFound, reply.DomainTakesNoMail:
-		return notFoundLife
-	case reply.MailboxFull, reply.MailboxDisabled:
-		return refusedLife
+	switch e.Probe.Answer.Class {
 	case "", smtpprobe.Held, smtpprobe.NotAsked, smtpprobe.Fault, smtpprobe.EgressClosed:
 		return 0 // about the domain or about ourselves, which have memories of their own
-	case reply.Greylisted:
-		if a.Retry > 0 { // without the margin of retry_at: who comes back at the stated time is asked for anew
-			return min(undecidedLife, a.Retry)
-		}
 	}
-	return undecidedLife
+	life := undecidedLife
+	switch status, reason := probed(*e.Probe); {
+	case status == verdict.Valid:
+		return acceptedLife
+	case status == verdict.CatchAll:
+		return takesAnyLife
+	case reason == verdict.MailboxDisabled:
+		return refusedLife
+	case status == verdict.Invalid:
+		return notFoundLife
+	case reason == verdict.MailboxFull:
+		life = refusedLife
+	}
+	// Without the margin of retry_at: who comes back at the stated time is asked
+	// for anew.
+	if wait := e.Probe.undecided().Retry; wait > 0 {
+		life = min(life, wait)
+	}
+	return life
 }
 
-// learn adds what a probe showed about the domain. It reports whether anything
-// is new.
+// learn adds what a probe showed about the domain. It reports whether that is
+// worth a write: something new, or something known that would end soon.
 func (f *domainFacts) learn(p Probe, tlsDemanded bool, now time.Time) bool {
 	before := *f
-	if p.Canary.Class != "" || p.Answer.Class == reply.MailboxNotFound && !p.Answer.Weak {
-		switch {
-		case p.Of() == TakesAny:
-			f.CatchAll, f.CatchAllUntil = TakesAny, now.Add(takesAnyLife)
-		case p.Of() == Checks, p.Answer.Class == reply.MailboxNotFound && !p.Answer.Weak && !p.HoldNotFound:
-			f.CatchAll, f.CatchAllUntil = Checks, now.Add(checksLife)
-		}
+	switch shown := p.shows(); {
+	case shown == TakesAny && (f.catchAll(now) != TakesAny || f.CatchAllUntil.Sub(now) < takesAnyLife/2):
+		f.CatchAll, f.CatchAllUntil = TakesAny, now.Add(takesAnyLife)
+	case shown == Checks && (f.catchAll(now) != Checks || f.CatchAllUntil.Sub(now) < checksLife/2):
+		f.CatchAll, f.CatchAllUntil = Checks, now.Add(checksLife)
 	}
-	if tlsDemanded {
+	if tlsDemanded && f.TLSUntil.Sub(now) < tlsLife/2 {
 		f.TLSUntil = now.Add(tlsLife)
 	}
 	return *f != before
+}
+
+// shows is what this probe itself learned of the domain. A mailbox that is
+// surely absent shows as much as a canary: the domain checks.
+func (p Probe) shows() CatchAll {
+	a := p.Answer
+	switch {
+	case p.Canary.Class != "" && p.Of() != CatchAllUnknown:
+		return p.Of()
+	case a.Class == reply.MailboxNotFound && !a.Weak && !p.HoldNotFound:
+		return Checks
+	}
+	return CatchAllUnknown
 }
 
 // canary is a local part of the domain that cannot exist: 16 lower-case

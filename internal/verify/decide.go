@@ -22,7 +22,8 @@ import (
 func Decide(e Evidence, p Policy) verdict.Verdict {
 	v := facts(e)
 	v.Status, v.Reason = judge(e)
-	v.RetryAt = retryAt(e, v.Reason)
+	v.CatchAll = v.CatchAll || v.Status == verdict.CatchAll
+	v.RetryAt = retryAt(e, v)
 	v.Score = score(e, v)
 	v.Policy = p.Name
 	v.Action = p.Action(v)
@@ -112,6 +113,8 @@ func mailbox(e Evidence) (verdict.Status, verdict.Reason) {
 		return verdict.Unknown, verdict.SoftOK
 	case e.Route.TakesMail() && e.Address.TooLong():
 		return verdict.Unknown, verdict.ProtocolError // SMTP has no room for it; it may exist all the same
+	case e.Probe == nil && e.Lost == LostCancelled:
+		return verdict.Unknown, verdict.Cancelled
 	case e.Probe == nil:
 		return verdict.Unknown, verdict.Deadline
 	}
@@ -121,8 +124,10 @@ func mailbox(e Evidence) (verdict.Status, verdict.Reason) {
 // probed judges the reply to RCPT, with the canary and the control beside it.
 func probed(p Probe) (verdict.Status, verdict.Reason) {
 	switch p.Answer.Class {
-	case "": // not asked: the domain is known to take any mailbox
-		return verdict.CatchAll, verdict.CatchAllDomain
+	case "": // not asked
+		if p.CatchAll == TakesAny {
+			return verdict.CatchAll, verdict.CatchAllDomain
+		}
 	case reply.Accepted, reply.AcceptedUnverified:
 		return accepted(p)
 	case reply.MailboxNotFound, reply.MailboxDisabled, reply.Unclear:
@@ -155,19 +160,19 @@ func accepted(p Probe) (verdict.Status, verdict.Reason) {
 }
 
 // refused asks for proof before a mailbox is called absent: the refusal came
-// to RCPT with a permanent code, the operator is not in one of its hours of
-// knowing nobody, and where the words are weak, the control was accepted.
+// to RCPT with a permanent code, where the words are weak the control was
+// accepted, and the operator is not in one of its hours of knowing nobody.
 func refused(p Probe) (verdict.Status, verdict.Reason) {
 	a := p.Answer
 	switch {
 	case a.Stage != reply.Rcpt || a.Code/100 != 5:
 		return verdict.Unknown, verdict.UnclearReply
-	case p.HoldNotFound:
-		return verdict.Unknown, verdict.TemporaryFailure
 	case a.Weak && !p.Control.Accepted():
 		return verdict.Unknown, verdict.UnclearReply
 	case a.Class == reply.Unclear && !(a.Weak && sameRefusal(a, p.Canary)):
 		return verdict.Unknown, verdict.UnclearReply
+	case p.HoldNotFound:
+		return verdict.Unknown, verdict.TemporaryFailure
 	case a.Class == reply.MailboxDisabled:
 		return verdict.Invalid, verdict.MailboxDisabled
 	}
@@ -214,7 +219,7 @@ func undecided(a smtpprobe.Answer) verdict.Reason {
 		return verdict.ProbeBlocked
 	case smtpprobe.NotAsked:
 		return verdict.Deadline
-	case smtpprobe.Fault:
+	case smtpprobe.Fault, "":
 		return verdict.Internal
 	}
 	return verdict.UnclearReply
@@ -229,22 +234,24 @@ const (
 
 // retryAt is when another check may bring more. A stated wait gets a fifth on
 // top: servers count from their own clock.
-func retryAt(e Evidence, reason verdict.Reason) *time.Time {
-	if e.Probe == nil || e.Gathered.IsZero() {
+func retryAt(e Evidence, v verdict.Verdict) *time.Time {
+	open := v.Status == verdict.Unknown || v.Reason == verdict.Unconfirmed || v.Reason == verdict.MailboxFull
+	if e.Probe == nil || e.Gathered.IsZero() || !open {
 		return nil
 	}
+	a := e.Probe.undecided()
 	var wait time.Duration
 	switch {
-	case !e.Probe.Answer.Until.IsZero():
-		until := e.Probe.Answer.Until.UTC()
+	case !a.Until.IsZero():
+		until := a.Until.UTC()
 		return &until
-	case e.Probe.HoldNotFound && reason == verdict.TemporaryFailure:
+	case v.Reason == verdict.TemporaryFailure && e.Probe.HoldNotFound:
 		wait = absentHold
-	case e.Probe.Answer.Retry > 0:
-		wait = e.Probe.Answer.Retry + e.Probe.Answer.Retry/5
-	case reason == verdict.Greylisted:
+	case a.Retry > 0:
+		wait = a.Retry + a.Retry/5
+	case a.Class == reply.Greylisted:
 		wait = greylistWait
-	case reason == verdict.TemporaryFailure, reason == verdict.RateLimited:
+	case a.Class == reply.TemporaryFailure, a.Class == reply.RateLimited:
 		wait = temporaryWait
 	default:
 		return nil

@@ -34,10 +34,10 @@ type Evidence struct {
 
 // Lists is what the built-in lists know.
 type Lists struct {
-	Disposable lists.Disposable `json:"disposable"`
-	Free       lists.Free       `json:"free"`
+	Disposable lists.Disposable `json:"disposable,omitzero"`
+	Free       lists.Free       `json:"free,omitzero"`
 	Relay      string           `json:"relay,omitempty"`
-	Role       lists.Role       `json:"role"`
+	Role       lists.Role       `json:"role,omitzero"`
 	Suggestion string           `json:"-"` // an address
 	Provider   string           `json:"provider,omitempty"`
 	Version    string           `json:"version"`
@@ -61,7 +61,7 @@ type Probe struct {
 	CatchAll     CatchAll            `json:"catch_all,omitempty"` // known of the domain before, canary not asked
 	HoldNotFound bool                `json:"hold_not_found,omitempty"`
 	Contacts     []smtpprobe.Contact `json:"contacts,omitempty"`
-	Budget       time.Duration       `json:"budget_ns"` // the time the probe had
+	Budget       time.Duration       `json:"budget_ns,omitempty"` // the time DNS and exchangers had; 0: no limit
 }
 
 // Loss says why a part of the evidence is missing.
@@ -69,8 +69,9 @@ type Loss string
 
 // The losses.
 const (
-	LostDeadline Loss = "deadline" // the request's time ended
-	LostInternal Loss = "internal" // our own failure, logged
+	LostDeadline  Loss = "deadline"  // the request's time ended
+	LostCancelled Loss = "cancelled" // who asked has gone
+	LostInternal  Loss = "internal"  // our own failure, logged
 )
 
 // CatchAll is what a domain did with a mailbox that cannot exist.
@@ -85,15 +86,28 @@ const (
 
 // Of reads the canary's answer, or falls back on what was known of the domain.
 // Only a refusal that names the mailbox shows that the domain checks; a
-// blocked, greylisted or lost canary shows nothing.
+// blocked, greylisted or lost canary shows nothing. Where the words are weak, a
+// mailbox that was accepted tells that it is not we who are refused.
 func (p Probe) Of() CatchAll {
 	switch p.Canary.Class {
 	case reply.Accepted, reply.AcceptedUnverified:
 		return TakesAny
 	case reply.MailboxNotFound, reply.MailboxDisabled:
+		if p.Canary.Weak && !p.Answer.Accepted() && !p.Control.Accepted() {
+			return CatchAllUnknown
+		}
 		return Checks
 	case "":
 		return p.CatchAll
 	}
 	return CatchAllUnknown
+}
+
+// undecided is the answer that more could be learned from: the canary's beside
+// an accepted mailbox, else the mailbox's own.
+func (p Probe) undecided() smtpprobe.Answer {
+	if p.Answer.Accepted() {
+		return p.Canary
+	}
+	return p.Answer
 }

@@ -94,7 +94,7 @@ func ParsePolicy(text []byte) (Policy, error) {
 		Extends string `json:"extends"`
 	}
 	if err := json.Unmarshal(text, &base); err != nil {
-		return Policy{}, fmt.Errorf("%w: a policy is a name or an object: %v", ErrPolicy, err)
+		return Policy{}, unreadable(err)
 	}
 	p, err := PolicyNamed(base.Extends)
 	if err != nil {
@@ -109,20 +109,41 @@ func ParsePolicy(text []byte) (Policy, error) {
 	dec := json.NewDecoder(strings.NewReader(string(text)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&own); err != nil {
-		return Policy{}, fmt.Errorf("%w: %v", ErrPolicy, err)
+		return Policy{}, unreadable(err)
 	}
-	return p, p.check()
+	if err := p.check(); err != nil {
+		return Policy{}, err
+	}
+	return p, nil
+}
+
+// unreadable says in the words of the caller, not of Go, what is wrong with the
+// JSON of a policy.
+func unreadable(err error) error {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return fmt.Errorf("%w: %s: must be text", ErrPolicy, wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:])
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%w: a policy is a name or an object", ErrPolicy)
+	}
+	return fmt.Errorf("%w: %s", ErrPolicy, strings.TrimPrefix(err.Error(), "json: "))
 }
 
 // check refuses a policy with an unknown action.
 func (p Policy) check() error {
-	for _, a := range []verdict.Action{
-		p.Valid, p.Invalid, p.Disposable, p.DisposableSuspected, p.CatchAll, p.Unconfirmed, p.MailboxFull,
-		p.SpamTrap, p.PossibleTypo, p.SoftBounced, p.SoftBouncedRepeated, p.Temporary, p.Undecidable, p.SoftOK,
-		p.Role, p.Free, p.Relay, p.Tag,
+	for _, finding := range []struct {
+		field  string
+		action verdict.Action
+	}{
+		{"valid", p.Valid}, {"invalid", p.Invalid}, {"disposable", p.Disposable}, {"disposable_suspected", p.DisposableSuspected},
+		{"catch_all", p.CatchAll}, {"unconfirmed", p.Unconfirmed}, {"mailbox_full", p.MailboxFull}, {"spam_trap", p.SpamTrap},
+		{"possible_typo", p.PossibleTypo}, {"soft_bounced", p.SoftBounced}, {"soft_bounced_repeated", p.SoftBouncedRepeated},
+		{"temporary", p.Temporary}, {"undecidable", p.Undecidable}, {"soft_ok", p.SoftOK},
+		{"role", p.Role}, {"free", p.Free}, {"relay", p.Relay}, {"tag", p.Tag},
 	} {
-		if severity(a) < 0 {
-			return fmt.Errorf("%w: %q is no action; use accept, warn, block, retry or review", ErrPolicy, a)
+		if severity(finding.action) < 0 {
+			return fmt.Errorf("%w: %s: %q is no action; use accept, warn, block, retry or review", ErrPolicy, finding.field, finding.action)
 		}
 	}
 	return nil
@@ -137,6 +158,7 @@ func (p Policy) Action(v verdict.Verdict) verdict.Action {
 		action verdict.Action
 	}{
 		{v.Role, p.Role}, {v.FreeProvider, p.Free}, {v.Relay, p.Relay}, {v.Tag != "", p.Tag}, {v.SpamTrap, p.SpamTrap},
+		{v.CatchAll, p.CatchAll}, {v.Suggestion != "", p.PossibleTypo},
 		{v.Disposable && v.Status != verdict.Disposable, p.DisposableSuspected},
 		{v.AccountHistory.Matched && v.AccountHistory.PreviousReason == "soft_bounce", p.forSoftBounces(v.AccountHistory.Count)},
 	} {

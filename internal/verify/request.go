@@ -19,6 +19,6 @@ type Request struct {
 	Policy   Policy    //
 	Received time.Time // when the request arrived; latency counts from here
 	Deadline time.Time // when the verdict must be there; the zero value means no deadline
-	Fresh    bool      // pass the cache
+	Fresh    bool      // pass the cache: ask anew, for the canary too
 	Explain  bool      // attach the evidence
 }

@@ -1,58 +1,39 @@
 package verify_test
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/tools/txtar"
 
-	"rcpt/internal/embedded"
-	"rcpt/internal/lists"
-	"rcpt/internal/mx"
-	"rcpt/internal/mx/mxtest"
-	"rcpt/internal/pace"
-	"rcpt/internal/safedial"
-	"rcpt/internal/smtpprobe"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected verdicts of the scenarios")
 
-// now is the time of every scenario.
-var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
 // TestScenarios runs every file of testdata: the comment says what and why;
 // then
 //
-//	request    "email: ...", and if needed mode, policy (name or JSON), timeout (default 4s), fresh
-//	dns        a record a line, "ok.example MX 10 mx.ok.example"; behaviors, "ok.example MX !servfail"
-//	           (servfail, refused, timeout, truncate, notcp); "host A none" exists without address
-//	smtp HOST  the dialogue of one connection to HOST; the second file of that name is the second connection
+//	request    "email: ..." and, where it matters, the fields of set;
+//	           requests separated by blank lines come one after the other, with
+//	           the cache kept
+//	dns        records and behaviors, see zoneOf
+//	smtp HOST  what becomes of one connection to HOST, see play; the second file
+//	           of that name is the second connection
 //	verdict    what is expected; -update rewrites it, and the diff is reviewed
 //
-// In a dialogue "S: text" is sent with CRLF, "S- text" without; "C: text" must
-// come, with {canary} for the unlikely local part; "silence" stops answering
-// and waits for the client to leave; "close" hangs up. An unexpected line
-// fails the test, and so does a connection that no script expects. Instead of
-// a dialogue "refused" refuses the connection and "unreachable" never answers
-// it. Several requests, separated by blank lines, are checked one after the
-// other with the cache kept.
+// A connection that no script expects fails the test, and so does a script
+// that no connection used.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -72,27 +53,24 @@ func runScenario(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, archive)
-	var got strings.Builder
-	for i, request := range strings.Split(strings.TrimSpace(section(archive, "request")), "\n\n") {
-		if i > 0 {
-			got.WriteString("\n")
-		}
-		got.WriteString(w.check(t, request))
+	var verdicts []string
+	for request := range strings.SplitSeq(strings.TrimSpace(section(archive, "request")), "\n\n") {
+		verdicts = append(verdicts, show(w.check(t, request)))
 	}
 	w.finish(t)
-	want := section(archive, "verdict")
-	if got.String() == want {
+	got, want := strings.Join(verdicts, "\n"), section(archive, "verdict")
+	if got == want {
 		return
 	}
 	if !*update {
-		t.Errorf("verdict\n got:\n%s\nwant:\n%s", got.String(), want)
+		t.Errorf("verdict\n got:\n%s\nwant:\n%s", got, want)
 		return
 	}
 	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "verdict" })
 	if i < 0 {
 		archive.Files, i = append(archive.Files, txtar.File{Name: "verdict"}), len(archive.Files)
 	}
-	archive.Files[i].Data = []byte(got.String())
+	archive.Files[i].Data = []byte(got)
 	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -107,78 +85,74 @@ func section(a *txtar.Archive, name string) string {
 	return ""
 }
 
-// world is the closed world of one scenario: real DNS on loopback, exchangers
-// that follow a script, the real pipeline.
-type world struct {
-	verifier *verify.Verifier
-
-	mu      sync.Mutex
-	scripts map[string][]string // host -> dialogues left
-	errors  []string
-	running sync.WaitGroup
-}
-
-func newWorld(t *testing.T, archive *txtar.Archive) *world {
-	w := &world{scripts: make(map[string][]string)}
-	for _, f := range archive.Files {
-		if host, ok := strings.CutPrefix(f.Name, "smtp "); ok {
-			w.scripts[host] = append(w.scripts[host], string(f.Data))
-		}
-	}
-	zone := zoneOf(t, section(archive, "dns"))
-	server := mxtest.Serve(t, zone)
-	db, err := embedded.Open(t.TempDir(), embedded.Options{Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	resolver := mx.New(mx.Config{Servers: []string{server.Addr()}, Timeout: 150 * time.Millisecond, Tries: 2, Shuffle: func(int, func(i, j int)) {}})
-	log := slog.New(slog.DiscardHandler)
-	prober, err := smtpprobe.New(smtpprobe.Config{
-		HELO: "probe.rcpt.example", MailFrom: "verify@rcpt.example", Port: 25, Resolver: resolver, Dial: w.dial,
-		Pacer: pace.New(pace.Config{Mode: pace.Off}), Log: log,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.verifier = verify.New(verify.Config{
-		Lists: lists.New(), Router: resolver, Prober: prober, Cache: db.Cache(), Secret: []byte("scenario"),
-		Now: func() time.Time { return now }, Log: log,
-	})
-	return w
-}
-
-// check runs one request and prints what its verdict says.
-func (w *world) check(t *testing.T, text string) string {
-	request := verify.Request{Scope: "key", Mode: verify.Full, Policy: verify.DefaultPolicy(), Received: now, Explain: true}
+// check runs one request.
+func (w *world) check(t *testing.T, text string) verdict.Verdict {
+	request := verify.Request{Scope: "key", Mode: verify.Full, Policy: verify.DefaultPolicy(), Explain: true}
 	timeout := 4 * time.Second
 	for line := range strings.Lines(text) {
 		field, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		var err error
-		switch field {
-		case "email":
-			request.Email = value
-			if strings.HasPrefix(value, `"\`) { // JSON, for what a text file cannot show
-				err = json.Unmarshal([]byte(value), &request.Email)
-			}
-		case "mode":
-			request.Mode = verify.Mode(value)
-		case "policy":
-			request.Policy, err = verify.ParsePolicy([]byte(value))
-		case "timeout":
-			timeout, err = time.ParseDuration(value)
-		case "fresh":
-			request.Fresh = value == "true"
-		default:
-			err = fmt.Errorf("unknown field")
-		}
-		if err != nil {
+		if err := w.set(&request, &timeout, field, value); err != nil {
 			t.Fatalf("request line %q: %v", line, err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
-	return show(w.verifier.Verify(ctx, request))
+	request.Received = w.clock.now()
+	request.Deadline = request.Received.Add(timeout)
+	v := w.verifier.Verify(t.Context(), request)
+	if shown := leak(t, v); shown != "" {
+		t.Errorf("evidence shows %q", shown)
+	}
+	return v
+}
+
+// leak returns what evidence shows of the address, if anything. Servers echo
+// addresses; the words they use themselves give nothing away.
+func leak(t *testing.T, v verdict.Verdict) string {
+	text, err := json.Marshal(v.Evidence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, _, _ := strings.Cut(v.Email, "@")
+	if slices.Contains([]string{"spam", "blocked", "user.unknown", "mailbox-full", "info"}, local) {
+		local += "@"
+	}
+	if strings.Contains(strings.ToLower(string(text)), strings.ToLower(local)) {
+		return local
+	}
+	if v.Reason == verdict.MXUnreachable { // what we would not connect to is not for strangers
+		return regexp.MustCompile(`\b(10\.0|127\.0|169\.254|64:ff9b|fd00:)[0-9a-f.:]+|"::1"`).FindString(string(text))
+	}
+	return ""
+}
+
+// set reads one field of a request.
+func (w *world) set(r *verify.Request, timeout *time.Duration, field, value string) (err error) {
+	switch field {
+	case "email":
+		r.Email = value
+		if strings.HasPrefix(value, `"`) && strings.HasSuffix(value, `"`) { // JSON, for what a text file cannot show
+			err = json.Unmarshal([]byte(value), &r.Email)
+		}
+	case "mode": // soft or full
+		r.Mode = verify.Mode(value)
+	case "policy": // a name or JSON
+		if !strings.HasPrefix(value, "{") {
+			value = strconv.Quote(value)
+		}
+		r.Policy, err = verify.ParsePolicy([]byte(value))
+	case "timeout": // 4s
+		*timeout, err = time.ParseDuration(value)
+	case "fresh": // true
+		r.Fresh = value == "true"
+	case "key": // whose request it is
+		r.Scope = value
+	case "after": // so much later than the request before
+		var d time.Duration
+		d, err = time.ParseDuration(value)
+		w.clock.advance(d)
+	default:
+		err = fmt.Errorf("unknown field")
+	}
+	return err
 }
 
 // show prints the fields that a scenario is about.
@@ -194,7 +168,8 @@ func show(v verdict.Verdict) string {
 			fmt.Fprintf(&b, "%s\n", flag.name)
 		}
 	}
-	for _, text := range []struct{ name, value string }{{"tag", v.Tag}, {"suggestion", v.Suggestion}, {"mx_host", v.MXHost},
+	for _, text := range []struct{ name, value string }{{"disposable_tier", v.DisposableTier}, {"role_class", v.RoleClass},
+		{"relay_name", v.RelayName}, {"tag", v.Tag}, {"suggestion", v.Suggestion}, {"mx_host", v.MXHost},
 		{"mx_provider", v.MXProvider}, {"detail", v.Detail}} {
 		if text.value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", text.name, text.value)
@@ -204,149 +179,4 @@ func show(v verdict.Verdict) string {
 		fmt.Fprintf(&b, "retry after: %s\n", v.RetryAt.Sub(v.CheckedAt).Round(time.Second))
 	}
 	return b.String()
-}
-
-// dial starts the next dialogue of the host.
-func (w *world) dial(ctx context.Context, host string, to netip.AddrPort) (net.Conn, error) {
-	if !safedial.Public(to.Addr()) && !netip.MustParsePrefix("192.0.2.0/24").Contains(to.Addr()) {
-		return nil, safedial.ErrForbidden
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	left := w.scripts[host]
-	if len(left) == 0 {
-		w.errors = append(w.errors, "unexpected connection to "+host)
-		return nil, os.ErrPermission
-	}
-	w.scripts[host] = left[1:]
-	switch strings.TrimSpace(left[0]) {
-	case "refused":
-		return nil, fmt.Errorf("connection refused")
-	case "unreachable": // no answer to the connection at all
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	client, server := net.Pipe()
-	w.running.Go(func() {
-		defer func() { _ = server.Close() }()
-		if err := play(server, left[0]); err != nil {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.errors = append(w.errors, host+": "+err.Error())
-		}
-	})
-	return client, nil
-}
-
-// play follows a dialogue from the server's side. The client may leave with
-// QUIT at the end, whether or not the script says so.
-func play(conn net.Conn, script string) error {
-	in := bufio.NewReader(conn)
-	for line := range strings.Lines(script) {
-		line = strings.TrimRight(line, "\n")
-		kind, text, _ := strings.Cut(line, " ")
-		switch kind {
-		case "S:", "S-":
-			if kind == "S:" {
-				text += "\r\n"
-			}
-			if _, err := conn.Write([]byte(text)); err != nil {
-				if strings.HasPrefix(text, "221") {
-					return nil // QUIT's answer is not waited for
-				}
-				return fmt.Errorf("client left before %q", line)
-			}
-		case "C:":
-			got, err := in.ReadString('\n')
-			if err != nil {
-				return fmt.Errorf("client left instead of %q", text)
-			}
-			if !matches(text, strings.TrimRight(got, "\r\n")) {
-				return fmt.Errorf("client said %q, script has %q", got, text)
-			}
-		case "close":
-			return nil
-		case "silence":
-			_, _ = in.WriteTo(new(bytes.Buffer))
-			return nil
-		default:
-			return fmt.Errorf("script line %q", line)
-		}
-	}
-	rest, _ := in.ReadString('\n')
-	if rest = strings.TrimSpace(rest); rest != "" && rest != "QUIT" {
-		return fmt.Errorf("client went on with %q", rest)
-	}
-	return nil
-}
-
-func matches(want, got string) bool {
-	if !strings.Contains(want, "{canary}") {
-		return want == got
-	}
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(want), `\{canary\}`, `[a-z][a-z0-9]{13,17}`)
-	ok, err := regexp.MatchString("^"+pattern+"$", got)
-	return ok && err == nil
-}
-
-// finish checks that the scripts were followed and used up.
-func (w *world) finish(t *testing.T) {
-	w.running.Wait()
-	for _, e := range w.errors {
-		t.Error(e)
-	}
-	for host, left := range w.scripts {
-		if len(left) > 0 {
-			t.Errorf("%d connections to %s never came", len(left), host)
-		}
-	}
-}
-
-// zoneOf reads the dns section.
-func zoneOf(t *testing.T, text string) mxtest.Zone {
-	zone := mxtest.Zone{
-		MX: map[string][]string{}, A: map[string][]string{}, AAAA: map[string][]string{}, CNAME: map[string]string{},
-		Rules: map[string]mxtest.Rule{},
-	}
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			t.Fatalf("dns line %q", line)
-		}
-		name, kind, value := fields[0], fields[1], strings.Join(fields[2:], " ")
-		switch {
-		case strings.HasPrefix(value, "!"):
-			zone.Rules[name+" "+kind] = rule(t, value)
-		case kind == "MX":
-			zone.MX[name] = append(zone.MX[name], value)
-		case kind == "A" && value == "none":
-			zone.A[name] = nil
-		case kind == "A":
-			zone.A[name] = append(zone.A[name], value)
-		case kind == "AAAA":
-			zone.AAAA[name] = append(zone.AAAA[name], value)
-		case kind == "CNAME":
-			zone.CNAME[name] = value
-		default:
-			t.Fatalf("dns line %q", line)
-		}
-	}
-	return zone
-}
-
-func rule(t *testing.T, value string) mxtest.Rule {
-	switch value {
-	case "!servfail":
-		return mxtest.Rule{ServFail: true}
-	case "!refused":
-		return mxtest.Rule{Refused: true}
-	case "!timeout":
-		return mxtest.Rule{Timeout: true}
-	case "!truncate":
-		return mxtest.Rule{Truncate: true}
-	case "!notcp":
-		return mxtest.Rule{Truncate: true, NoTCP: true}
-	}
-	t.Fatalf("dns behavior %q", value)
-	return mxtest.Rule{}
 }

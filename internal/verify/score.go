@@ -12,8 +12,7 @@ func score(e Evidence, v verdict.Verdict) int {
 		s = max(5, 60-15*e.History.Count)
 	case v.Reason == verdict.SMTPVerified && v.Role:
 		s -= 2 // read by many or by none
-	}
-	if e.Probe != nil && e.Probe.Answer.Missing {
+	case v.Reason == verdict.TemporaryFailure && e.Probe != nil && e.Probe.Answer.Missing:
 		s -= 25 // a transient reply that names the user as unknown
 	}
 	return s

@@ -12,8 +12,8 @@
 //	decide    Decide: evidence and policy in, verdict out
 //
 // The cache holds evidence, never verdicts. Requests of one key for the same
-// address share one probe; nothing one key learned about a mailbox reaches
-// another key, only facts about domains do.
+// address share one probe (flight.go); nothing one key learned about a mailbox
+// reaches another key, only facts about domains do (cache.go).
 //
 // Verify never fails and is never late: what is not known by the deadline is
 // UNKNOWN with the reason why.
@@ -58,9 +58,9 @@ type Config struct {
 
 // Verifier runs the pipeline. It is safe for concurrent use.
 type Verifier struct {
-	cfg    Config
-	cache  cache
-	flight singleflight.Group
+	cfg     Config
+	cache   cache
+	flights singleflight.Group
 }
 
 // New returns a Verifier over its parts.
@@ -68,8 +68,14 @@ func New(cfg Config) *Verifier {
 	return &Verifier{cfg: cfg, cache: cache{table: cfg.Cache, secret: cfg.Secret}}
 }
 
-// Verify returns the verdict on one address before r.Deadline.
+// Verify returns the verdict on one address, at r.Deadline at the latest.
 func (v *Verifier) Verify(ctx context.Context, r Request) verdict.Verdict {
+	if r.Mode == "" {
+		r.Mode = Full
+	}
+	if r.Received.IsZero() {
+		r.Received = v.cfg.Now()
+	}
 	if !r.Deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Deadline.Sub(v.cfg.Now()))
@@ -106,88 +112,81 @@ func (v *Verifier) look(a address.Address) Lists {
 	return l
 }
 
-// recall fills in evidence of the cache that answers the request. A cache that
-// cannot be read costs a probe, never an answer.
-func (v *Verifier) recall(ctx context.Context, r Request, e *Evidence) (facts domainFacts, known bool) {
-	kept, facts, err := v.cache.load(ctx, r.Scope, e.Address)
+// cacheTime bounds a wait for the cache. A read gets no more than a quarter of
+// the request's time besides: a table that hangs must leave room for the probe.
+const cacheTime = time.Second
+
+// recall fills in evidence of the cache that answers the request, and returns
+// what is known of the domain; nil if the cache cannot be read. That costs a
+// probe, never an answer.
+func (v *Verifier) recall(ctx context.Context, r Request, e *Evidence) (facts *domainFacts, known bool) {
+	left := timeLeft(ctx)
+	wait := cacheTime
+	if left != 0 {
+		wait = min(wait, left/4)
+	}
+	look, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	kept, found, err := v.cache.load(look, r.Scope, e.Address)
 	if err != nil {
 		v.complain(ctx, "cache not readable", err)
-		return facts, false
+		return nil, false
 	}
-	if r.Fresh || !kept.answers(r.Mode, r.Deadline.Sub(v.cfg.Now())) {
-		return facts, false
+	if r.Fresh || !kept.answers(r.Mode, left) {
+		return &found, false
 	}
 	e.Route, e.Probe, e.Gathered, e.Cached = kept.Route, kept.Probe, kept.Gathered, true
 	if r.Mode == Soft {
 		e.Mode = Full // evidence of a probe says more than a soft check would
 	}
 	v.name(e)
-	return facts, true
+	return &found, true
 }
 
-// tidyUp is the part of the time that is kept back from the exchangers, so that
-// what a silent one did not say still reaches the answer.
-const tidyUp = 50 * time.Millisecond
-
-// gather asks DNS and the exchangers. The work is shared by all requests of
-// the key for the address and goes on when one of them leaves; a request whose
-// time ends takes what is there.
-func (v *Verifier) gather(ctx context.Context, r Request, facts domainFacts, e *Evidence) {
-	key := r.Scope + "\x00" + string(r.Mode) + "\x00" + e.Address.String()
-	for attempt := 0; ; attempt++ {
-		shared := v.flight.DoChan(key, func() (any, error) {
-			work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-			defer cancel()
-			if deadline, ok := ctx.Deadline(); ok {
-				var stop context.CancelFunc
-				work, stop = context.WithDeadline(work, deadline.Add(-tidyUp))
-				defer stop()
-			}
-			found := *e
-			v.ask(work, r, facts, &found)
-			return found, nil
-		})
-		select {
-		case result := <-shared:
-			found := result.Val.(Evidence)
-			e.Route, e.Probe, e.Lost, e.Gathered, e.Lists.Provider = found.Route, found.Probe, found.Lost, found.Gathered, found.Lists.Provider
-			// Somebody else's shorter deadline may have ended the work early.
-			if !result.Shared || attempt > 0 || !cutShort(*e) || ctx.Err() != nil {
-				return
-			}
-		case <-ctx.Done():
-			e.Lost = LostDeadline
-			return
-		}
-	}
-}
-
-// cutShort reports evidence that ended with time, not with an answer.
-func cutShort(e Evidence) bool {
-	_, reason := judge(e)
-	return reason == verdict.Deadline || reason == verdict.Timeout || reason == verdict.DNSFailure
-}
-
-// ask finds the route and, unless the verdict is settled without, probes.
-func (v *Verifier) ask(ctx context.Context, r Request, facts domainFacts, e *Evidence) {
+// ask finds the route and, unless the verdict is settled without, probes. What
+// was learned is kept. facts is nil when the cache could not be read: then it
+// is not written either, or it would lose what it holds unseen.
+func (v *Verifier) ask(ctx context.Context, r Request, facts *domainFacts, e *Evidence) {
 	if e.Address.Literal() {
 		return
 	}
+	budget := timeLeft(ctx)
 	answer := v.cfg.Router.Lookup(ctx, e.Address.Domain())
 	e.Route = Route{Status: answer.Status, Detail: answer.Detail}
 	if len(answer.Hosts) > 0 {
 		e.Route.Host = answer.Hosts[0].Name
 	}
 	v.name(e)
+	var known domainFacts
+	if facts != nil {
+		known = *facts
+	}
+	learned := false
 	if v.worthProbing(*e) {
-		v.probe(ctx, answer, r.Fresh, &facts, e)
+		learned = v.probe(ctx, answer, r.Fresh, &known, e)
+		e.Probe.Budget = budget
 	}
 	e.Gathered = v.cfg.Now()
-	// What was learned is kept although the caller's time is over.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	if facts == nil {
+		return
+	}
+	if !learned {
+		known = domainFacts{}
+	}
+	v.keep(ctx, r.Scope, *e, known)
+}
+
+// keep writes the cache, also when the work's time is over, but not beyond the
+// time of those who wait for its result.
+func (v *Verifier) keep(ctx context.Context, scope string, e Evidence, facts domainFacts) {
+	until := time.Now().Add(cacheTime)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Add(tidyUp/2).Before(until) {
+		until = deadline.Add(tidyUp / 2)
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), until)
 	defer cancel()
-	if err := v.cache.save(ctx, r.Scope, e.Address, *e, facts, e.Gathered); err != nil {
-		v.complain(ctx, "cache not writable", err)
+	if err := v.cache.save(ctx, scope, e.Address, e, facts, e.Gathered); err != nil {
+		v.complain(context.WithoutCancel(ctx), "cache not writable", err)
 	}
 }
 
@@ -203,15 +202,19 @@ func (v *Verifier) worthProbing(e Evidence) bool {
 		!e.Lists.Disposable.Listed() && !e.Trap && !e.History.Matched
 }
 
-// probe asks the exchangers. A domain known to take any mailbox is not asked:
-// its answer is known and would teach nothing. The canary goes along once per
-// domain and period.
-func (v *Verifier) probe(ctx context.Context, answer mx.Answer, fresh bool, facts *domainFacts, e *Evidence) {
+// probe asks the exchangers and reports whether it learned something about the
+// domain. A domain known to take any mailbox is not asked: its answer is known
+// and would teach nothing. The canary goes along once per domain and period,
+// and with every fresh request.
+func (v *Verifier) probe(ctx context.Context, answer mx.Answer, fresh bool, facts *domainFacts, e *Evidence) (learned bool) {
 	now := v.cfg.Now()
 	known := facts.catchAll(now)
-	if known == TakesAny && !fresh {
+	if fresh {
+		known = CatchAllUnknown
+	}
+	if known == TakesAny {
 		e.Probe = &Probe{CatchAll: TakesAny}
-		return
+		return false
 	}
 	batch := smtpprobe.Batch{
 		Domain: e.Address.Domain(), Hosts: answer.Hosts, Recipients: []address.Address{e.Address}, TLS: facts.TLSUntil.After(now),
@@ -219,16 +222,12 @@ func (v *Verifier) probe(ctx context.Context, answer mx.Answer, fresh bool, fact
 	if known != Checks {
 		batch.Canary = v.cache.canary(e.Address, now)
 	}
-	var budget time.Duration
-	if deadline, ok := ctx.Deadline(); ok {
-		budget = time.Until(deadline)
-	}
 	result := v.cfg.Prober.Probe(ctx, batch)
 	e.Probe = &Probe{
 		Answer: result.Answers[0], Canary: result.Canary, Control: result.Control, CatchAll: known,
-		HoldNotFound: result.HoldNotFound, Contacts: result.Contacts, Budget: budget,
+		HoldNotFound: result.HoldNotFound, Contacts: result.Contacts,
 	}
-	facts.learn(*e.Probe, result.TLSDemanded, now)
+	return facts.learn(*e.Probe, result.TLSDemanded, now)
 }
 
 // conclude decides and stamps the answer.
@@ -241,8 +240,9 @@ func (v *Verifier) conclude(e Evidence, r Request) verdict.Verdict {
 	return out
 }
 
+// complain logs our own trouble, unless it only is that the caller's time ended.
 func (v *Verifier) complain(ctx context.Context, what string, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if ctx.Err() != nil {
 		return
 	}
 	v.cfg.Log.LogAttrs(ctx, slog.LevelError, what, slog.String("error", err.Error()))
