@@ -16,7 +16,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -77,7 +76,7 @@ type Config struct {
 	EgressCheck string
 
 	// HELO is the name the prober introduces itself with. Default: the host
-	// name handed to Read, or localhost when that is empty.
+	// name handed to Read, or localhost when that cannot stand in a command.
 	HELO string
 
 	// MailFrom is the envelope sender of probes. Default verify@ and HELO.
@@ -101,7 +100,7 @@ func Read(lookup func(name string) string, hostname string) (Config, error) {
 		ProbeAllow:  r.networks("RCPT_PROBE_ALLOW"),
 		Pacing:      Pacing(r.choice("RCPT_PACING", "auto", "on", "off")),
 		EgressCheck: r.endpoint("RCPT_EGRESS_CHECK"),
-		HELO:        r.mailName("RCPT_HELO", cmp.Or(hostname, "localhost")),
+		HELO:        r.mailName("RCPT_HELO", introducible(hostname)),
 	}
 	c.PublicURL = r.url("RCPT_PUBLIC_URL", "http://"+reachable(c.Addr))
 	c.MailFrom = r.sender("RCPT_MAIL_FROM", "verify@"+c.HELO)
@@ -109,6 +108,15 @@ func Read(lookup func(name string) string, hostname string) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// introducible is the host name if an SMTP dialogue can carry it. A machine that
+// a person named freely must start all the same.
+func introducible(hostname string) string {
+	if mailDomain(hostname) {
+		return hostname
+	}
+	return "localhost"
 }
 
 // reachable is addr as a client writes it: a listener on every interface has no

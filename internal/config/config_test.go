@@ -64,8 +64,10 @@ func TestDefaultsFollowOtherSettings(t *testing.T) {
 	if got.MailFrom != "verify@probe.example.com" {
 		t.Errorf("sender is %q, want it at the HELO name", got.MailFrom)
 	}
-	if got, _ := Read(env{}.lookup, ""); got.HELO != "localhost" {
-		t.Errorf("HELO without a host name is %q, want localhost", got.HELO)
+	for _, host := range []string{"", "Zoë's laptop", "host\r\nRSET"} {
+		if got, err := Read(env{}.lookup, host); err != nil || got.HELO != "localhost" {
+			t.Errorf("HELO on host %q is %q, %v, want localhost", host, got.HELO, err)
+		}
 	}
 }
 
