@@ -89,46 +89,56 @@ func (k Key) Usable(now time.Time) bool {
 	return k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
 }
 
-// ErrDraft is returned for a draft no key can be made of. The error's text says
-// what is wrong and may be shown to the caller.
+// ErrDraft is returned for a draft or a patch that no key can be made of. It
+// always comes as a *DraftError.
 var ErrDraft = errors.New("key not acceptable")
+
+// DraftError says what is wrong with a draft or a patch, in words that may be
+// shown to the caller. It Is ErrDraft.
+type DraftError struct {
+	Field   string // account, label, scopes, plan, policy, limits, expires_at, overlap; of limits the one at fault: limits.monthly
+	Problem string
+}
+
+// Error names the field and the problem.
+func (e *DraftError) Error() string { return e.Field + " " + e.Problem }
+
+// Unwrap returns ErrDraft.
+func (e *DraftError) Unwrap() error { return ErrDraft }
+
+// wrong makes a DraftError.
+func wrong(field, format string, args ...any) error {
+	return &DraftError{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
 
 // Draft says what a new key should be.
 type Draft struct {
-	Account   string  // 1 to 128 octets of printable text without '#'
-	Label     string  // up to 200 octets of printable text
+	Account   string  // 1 to 128 characters of printable text without '#'
+	Label     string  // up to 200 characters of printable text
 	Scopes    []Scope // empty: AllButAdmin
 	Test      bool
-	Plan      string    // up to 64 octets of printable text
+	Plan      string    // up to 64 characters of printable text
 	Policy    []byte    // up to 8 KB; checked by the caller
 	Limits    *Limits   // nil: DefaultLimits
 	ExpiresAt time.Time // zero: never
 }
 
-// maxPolicy is far above the largest policy there can be and far below what an
-// item holds.
-const maxPolicy = 8 << 10
+const (
+	// maxPolicy is far above the largest policy there can be and far below what
+	// an item holds.
+	maxPolicy = 8 << 10
+
+	// MaxConcurrency is the highest limit of requests at once. Each has a slot in
+	// the one item that admission writes; more of them make every write dearer.
+	MaxConcurrency = 200
+
+	// MaxLimit is the highest of the other limits: more than anyone sends, and an
+	// integer in every JSON reader.
+	MaxLimit = 1_000_000_000_000
+)
 
 // key checks the draft and fills its gaps.
 func (d Draft) key(now time.Time) (Key, error) {
-	for _, text := range []struct {
-		name, value string
-		max         int
-	}{{"account", d.Account, 128}, {"label", d.Label, 200}, {"plan", d.Plan, 64}} {
-		if len(text.value) > text.max || !printable(text.value) {
-			return Key{}, fmt.Errorf("%w: %s takes up to %d octets of printable text", ErrDraft, text.name, text.max)
-		}
-	}
-	// '#' separates the parts of storage keys.
-	if d.Account == "" || strings.Contains(d.Account, "#") {
-		return Key{}, fmt.Errorf("%w: account is a name without '#'", ErrDraft)
-	}
-	if len(d.Policy) > maxPolicy {
-		return Key{}, fmt.Errorf("%w: policy takes up to %d octets", ErrDraft, maxPolicy)
-	}
-	if !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt) {
-		return Key{}, fmt.Errorf("%w: the time of expiry has passed", ErrDraft)
-	}
 	k := Key{
 		Account: d.Account, Label: d.Label, Scopes: slices.Clone(d.Scopes), Test: d.Test, Plan: d.Plan,
 		Policy: slices.Clone(d.Policy), Limits: DefaultLimits(), CreatedAt: stamp(now), ExpiresAt: stamp(d.ExpiresAt),
@@ -139,18 +149,59 @@ func (d Draft) key(now time.Time) (Key, error) {
 	if d.Limits != nil {
 		k.Limits = *d.Limits
 	}
-	return k, k.check()
+	if err := k.check(); err != nil {
+		return Key{}, err
+	}
+	return k, k.checkExpiry(now)
 }
 
-// check refuses words and numbers that mean nothing.
+// check refuses texts, words and numbers that a key cannot have.
 func (k Key) check() error {
-	for _, s := range k.Scopes {
-		if s != Admin && !slices.Contains(AllButAdmin(), s) {
-			return fmt.Errorf("%w: %q is no scope; there are verify, report, jobs, providers, admin", ErrDraft, s)
+	for _, text := range []struct {
+		name, value string
+		max         int
+	}{{"account", k.Account, 128}, {"label", k.Label, 200}, {"plan", k.Plan, 64}} {
+		if utf8.RuneCountInString(text.value) > text.max || !printable(text.value) {
+			return wrong(text.name, "takes up to %d characters of printable text", text.max)
 		}
 	}
-	if min(k.Limits.Monthly, k.Limits.Concurrency, k.Limits.ReportsPerDay, k.Limits.RequestsPerSecond) < 0 {
-		return fmt.Errorf("%w: a limit is 0, for none, or above", ErrDraft)
+	// '#' separates the parts of storage keys.
+	if k.Account == "" || strings.Contains(k.Account, "#") {
+		return wrong("account", "is a name without '#'")
+	}
+	if len(k.Policy) > maxPolicy {
+		return wrong("policy", "takes up to %d octets", maxPolicy)
+	}
+	for i, s := range k.Scopes {
+		if s != Admin && !slices.Contains(AllButAdmin(), s) {
+			return wrong("scopes", "has no %q; there are verify, report, jobs, providers, admin", s)
+		}
+		if slices.Contains(k.Scopes[:i], s) {
+			return wrong("scopes", "names %s twice", s)
+		}
+	}
+	return k.Limits.check()
+}
+
+func (l Limits) check() error {
+	for _, limit := range []struct {
+		name       string
+		value, max int64
+	}{
+		{"monthly", l.Monthly, MaxLimit}, {"concurrency", l.Concurrency, MaxConcurrency},
+		{"reports_per_day", l.ReportsPerDay, MaxLimit}, {"requests_per_second", l.RequestsPerSecond, MaxLimit},
+	} {
+		if limit.value < 0 || limit.value > limit.max {
+			return wrong("limits."+limit.name, "must be from 0, for none, to %d", limit.max)
+		}
+	}
+	return nil
+}
+
+// checkExpiry refuses an end that has been: whoever wants that revokes.
+func (k Key) checkExpiry(now time.Time) error {
+	if !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+		return wrong("expires_at", "has passed")
 	}
 	return nil
 }

@@ -21,6 +21,10 @@ const (
 type recent struct {
 	mu   sync.Mutex
 	seen map[hash]sighting
+
+	// era counts the changes made in this process. A key that was read before a
+	// change must not be kept after it.
+	era uint64
 }
 
 type sighting struct {
@@ -28,24 +32,39 @@ type sighting struct {
 	until time.Time
 }
 
-// find returns the key seen under the hash, if that was recent.
-func (r *recent) find(secret hash, now time.Time) (Key, bool) {
+// find returns the key seen under the hash, if that was recent, and the era.
+func (r *recent) find(secret hash, now time.Time) (Key, uint64, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, ok := r.seen[secret]
-	return s.key, ok && now.Before(s.until)
+	return s.key, r.era, ok && now.Before(s.until)
 }
 
-// keep remembers a key from now on. When there is no room the outdated go, and
-// if there are none, all: a read each is what forgetting costs.
-func (r *recent) keep(secret hash, key Key, now time.Time) {
+// keep remembers a key, read in an era, from now on, but not beyond the until of
+// the sighting if it has one. When there is no room the outdated go, and if there
+// are none, all: a read each is what forgetting costs.
+func (r *recent) keep(secret hash, s sighting, era uint64, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if era != r.era {
+		return
+	}
+	if end := now.Add(recentFor); s.until.IsZero() || end.Before(s.until) {
+		s.until = end
+	}
 	if len(r.seen) >= recentMax {
 		maps.DeleteFunc(r.seen, func(_ hash, s sighting) bool { return !now.Before(s.until) })
 	}
 	if r.seen == nil || len(r.seen) >= recentMax {
 		r.seen = make(map[hash]sighting)
 	}
-	r.seen[secret] = sighting{key: key, until: now.Add(recentFor)}
+	r.seen[secret] = s
+}
+
+// forget drops a key under all of its secrets and begins a new era.
+func (r *recent) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.era++
+	maps.DeleteFunc(r.seen, func(_ hash, s sighting) bool { return s.key.ID == id })
 }

@@ -19,8 +19,8 @@ const (
 	signingOctets               = 32 // the size of the hash that the secret keys
 )
 
-// Secrets are the secrets of a new key, to be shown once. They print as stars;
-// the fields are the texts.
+// Secrets are the secrets of a key when they are made, to be shown once; Rotate
+// leaves Webhook empty. They print as stars; the fields are the texts.
 type Secrets struct {
 	API     string // rk_live_<id>_<random> or rk_test_<id>_<random>
 	Hook    string // hk_<id>_<random>
@@ -58,15 +58,28 @@ func newCredentials(random io.Reader, kind Kind) (credentials, error) {
 		return part
 	}
 	id, api, hook := letters(take(idOctets)), letters(take(randomOctets)), letters(take(randomOctets))
+	made := tokens(kind, id, api, hook)
+	made.secrets.Webhook = "whsec_" + base64.StdEncoding.EncodeToString(raw)
+	return made, nil
+}
+
+// renewedCredentials draws a new API secret and a new hook token for a key; the
+// webhook secret stays.
+func renewedCredentials(random io.Reader, kind Kind, id string) (credentials, error) {
+	raw := make([]byte, 2*randomOctets)
+	if _, err := io.ReadFull(random, raw); err != nil {
+		return credentials{}, fmt.Errorf("draw secrets: %w", err)
+	}
+	return tokens(kind, id, letters(raw[:randomOctets]), letters(raw[randomOctets:])), nil
+}
+
+// tokens writes the secrets that carry the id.
+func tokens(kind Kind, id, api, hook string) credentials {
 	return credentials{
-		id: id,
-		secrets: Secrets{
-			API:     "rk_" + string(kind) + "_" + id + "_" + api,
-			Hook:    "hk_" + id + "_" + hook,
-			Webhook: "whsec_" + base64.StdEncoding.EncodeToString(raw),
-		},
-		api: hashOf(api), hook: hashOf(hook),
-	}, nil
+		id:      id,
+		secrets: Secrets{API: "rk_" + string(kind) + "_" + id + "_" + api, Hook: "hk_" + id + "_" + hook},
+		api:     hashOf(api), hook: hashOf(hook),
+	}
 }
 
 // letters writes octets in lower-case base32 (RFC 4648 §6), which has no
@@ -84,8 +97,12 @@ func parseSecret(s string) (kind Kind, id, random string, ok bool) {
 	}
 	kind, id, random = Kind(parts[1]), parts[2], parts[3]
 	ok = (kind == Live || kind == Test) &&
-		len(id) == idLetters && len(random) == randomLetters && !strings.ContainsFunc(id+random, notLetter)
+		isID(id) && len(random) == randomLetters && !strings.ContainsFunc(random, notLetter)
 	return kind, id, random, ok
 }
+
+// isID reports whether an id is one that newCredentials can draw. Anything else
+// must not become part of a storage key.
+func isID(id string) bool { return len(id) == idLetters && !strings.ContainsFunc(id, notLetter) }
 
 func notLetter(c rune) bool { return (c < 'a' || 'z' < c) && (c < '2' || '7' < c) }

@@ -12,15 +12,30 @@ import (
 	"rcpt/internal/store"
 )
 
-// ErrUnknown is returned for a secret that opens nothing: malformed, of no key,
-// wrong, of a revoked or an expired key. Which of these is not told.
-var ErrUnknown = errors.New("key unknown")
+// What a caller may test with errors.Is.
+var (
+	// ErrUnknown: a secret that opens nothing: malformed, of no key, wrong, of a
+	// revoked or an expired key. Which of these is not told.
+	ErrUnknown = errors.New("key unknown")
+
+	// ErrNotFound: there is no key with this id.
+	ErrNotFound = errors.New("there is no such key")
+
+	// ErrConflict: the key is in no state for the change. The error's text says
+	// why and may be shown to the caller.
+	ErrConflict = errors.New("not possible as the key stands")
+
+	// ErrCursor: a cursor that no page ended with.
+	ErrCursor = errors.New("next must be what an earlier page of the same list gave")
+)
 
 // Book keeps the keys in a Table. It is safe for concurrent use if its source
 // of randomness is, as crypto/rand.Reader is.
 //
 //	KEY#<id>                  the key, the hashes of its secrets, the sealed webhook secret
-//	ACC#<account> / KEY#<id>  so that the keys of an account can be listed; same transaction
+//	ACC#<account> / KEY#<id>  so that the keys of an account can be listed
+//	ALLKEYS / KEY#<id>        so that all keys can be listed
+//	AUD#<account> / <time>#<id>#<version>  what was done to a key; in the same transaction
 type Book struct {
 	table  store.Table
 	vault  store.Vault
@@ -70,28 +85,34 @@ func (b *Book) insert(ctx context.Context, key Key, made credentials) error {
 	}
 	item := store.Item{Key: itemKey(key.ID), Attrs: attrs(key)}
 	item.Attrs["api_hash"], item.Attrs["hook_hash"] = made.api[:], made.hook[:]
-	item.Attrs["webhook_secret"] = sealed
-	row := store.Item{Key: store.Key{Part: "ACC#" + key.Account, Sort: keyPart + key.ID}, Attrs: store.Attrs{}}
-	return b.table.Transact(ctx, []store.Op{store.PutOp(item, store.Absent()), store.PutOp(row, store.Absent())})
+	item.Attrs["webhook_secret"], item.Attrs["version"] = sealed, int64(1)
+	ops := []store.Op{store.PutOp(item, store.Absent())}
+	for _, part := range []string{accountPart(key.Account), allPart} {
+		row := store.Item{Key: store.Key{Part: part, Sort: keyPart + key.ID}, Attrs: store.Attrs{}}
+		ops = append(ops, store.PutOp(row, store.Absent()))
+	}
+	entry := b.entry(ctx, key, Created, nil)
+	return b.table.Transact(ctx, append(ops, entry.op(1)))
 }
 
 // Authenticate returns the key that the API secret belongs to, or ErrUnknown. A
-// secret seen within the last 30 seconds costs no read, so a revocation made in
-// another process takes that long to be noticed. Any other error is the
-// Table's.
+// secret seen within the last 30 seconds costs no read, so a change made in
+// another process takes that long to be noticed; one made through this Book is
+// noticed at once. Any other error is the Table's.
 func (b *Book) Authenticate(ctx context.Context, secret string) (Key, error) {
 	kind, id, random, ok := parseSecret(secret)
 	if !ok {
 		return Key{}, ErrUnknown
 	}
 	now, given := b.now(), hashOf(secret)
-	key, ok := b.recent.find(given, now)
+	key, era, ok := b.recent.find(given, now)
 	if !ok {
 		var err error
-		if key, err = b.read(ctx, kind, id, random); err != nil {
+		var until time.Time
+		if key, until, err = b.read(ctx, kind, id, random, now); err != nil {
 			return Key{}, err
 		}
-		b.recent.keep(given, key, now)
+		b.recent.keep(given, sighting{key: key, until: until}, era, now)
 	}
 	if !key.Usable(now) {
 		return Key{}, ErrUnknown
@@ -99,32 +120,56 @@ func (b *Book) Authenticate(ctx context.Context, secret string) (Key, error) {
 	return key, nil
 }
 
-// read compares the random part with the stored hash. An absent key is compared
-// with a hash nothing has, so that it takes as long as a wrong secret.
-func (b *Book) read(ctx context.Context, kind Kind, id, random string) (Key, error) {
+// read compares the random part with the stored hashes: that of the secret and
+// those of secrets it has replaced, which end at until; zero means no end of
+// their own. An absent key is compared with a hash nothing has, so that it takes
+// as long as a wrong secret.
+func (b *Book) read(ctx context.Context, kind Kind, id, random string, now time.Time) (key Key, until time.Time, err error) {
 	item, err := b.table.Get(ctx, itemKey(id))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return Key{}, fmt.Errorf("read key %s: %w", id, err)
+		return Key{}, time.Time{}, fmt.Errorf("read key %s: %w", id, err)
 	}
 	given, stored := hashOf(random), make([]byte, len(hash{}))
 	copy(stored, item.Bytes("api_hash"))
-	key := keyOf(item)
+	key = keyOf(item)
 	same := subtle.ConstantTimeCompare(given[:], stored) == 1
-	if !same || !item.Present() || key.Test != (kind == Test) {
-		return Key{}, ErrUnknown
+	for _, old := range formerOf(item.Bytes("former"), now) {
+		if subtle.ConstantTimeCompare(given[:], old.api[:]) == 1 {
+			same, until = true, old.until
+		}
 	}
-	return key, nil
+	if !same || !item.Present() || key.Test != (kind == Test) {
+		return Key{}, time.Time{}, ErrUnknown
+	}
+	return key, until, nil
+}
+
+// Find returns a key, revoked or not. ErrNotFound when there is none.
+func (b *Book) Find(ctx context.Context, id string) (Key, error) {
+	item, err := b.fetch(ctx, id)
+	return keyOf(item), err
+}
+
+func (b *Book) fetch(ctx context.Context, id string) (store.Item, error) {
+	if !isID(id) {
+		return store.Item{}, ErrNotFound
+	}
+	item, err := b.table.Get(ctx, itemKey(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Item{}, ErrNotFound
+	}
+	if err != nil {
+		return store.Item{}, fmt.Errorf("read key %s: %w", id, err)
+	}
+	return item, nil
 }
 
 // WebhookSecret returns the secret that signs what is sent on behalf of a key.
-// It returns ErrUnknown when there is no such key.
+// It returns ErrNotFound when there is no such key.
 func (b *Book) WebhookSecret(ctx context.Context, id string) (string, error) {
-	item, err := b.table.Get(ctx, itemKey(id))
-	if errors.Is(err, store.ErrNotFound) {
-		return "", ErrUnknown
-	}
+	item, err := b.fetch(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("read key %s: %w", id, err)
+		return "", err
 	}
 	secret, err := b.vault.Open(ctx, item.Bytes("webhook_secret"), sealContext(keyOf(item)))
 	if err != nil {
@@ -139,7 +184,12 @@ func sealContext(k Key) map[string]string {
 	return map[string]string{"purpose": "webhook-secret", "account": k.Account, "key": k.ID}
 }
 
-const keyPart = "KEY#"
+const (
+	keyPart = "KEY#"
+	allPart = "ALLKEYS"
+)
+
+func accountPart(account string) string { return "ACC#" + account }
 
 func itemKey(id string) store.Key { return store.Key{Part: keyPart + id} }
 

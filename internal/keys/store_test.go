@@ -31,8 +31,9 @@ type world struct {
 
 type countingTable struct {
 	store.Table
-	gets int
-	fail error // what every Get answers, if set
+	gets  int
+	fail  error  // what every Get answers, if set
+	after func() // what happens after each Get, if set
 }
 
 func (c *countingTable) Get(ctx context.Context, key store.Key) (store.Item, error) {
@@ -40,7 +41,11 @@ func (c *countingTable) Get(ctx context.Context, key store.Key) (store.Item, err
 	if c.fail != nil {
 		return store.Item{}, c.fail
 	}
-	return c.Table.Get(ctx, key)
+	item, err := c.Table.Get(ctx, key)
+	if c.after != nil {
+		c.after()
+	}
+	return item, err
 }
 
 func open(t *testing.T, random io.Reader) *world {
@@ -148,7 +153,7 @@ func TestExpiredKeyIsUnknown(t *testing.T) {
 	}
 }
 
-func TestRevokedKeyIsUnknownAfterHalfAMinute(t *testing.T) {
+func TestKeyRevokedElsewhereIsUnknownAfterHalfAMinute(t *testing.T) {
 	w := open(t, rand.Reader)
 	key, secrets := w.create(t, Draft{Account: "acme"})
 	if _, err := w.Authenticate(t.Context(), secrets.API); err != nil {
@@ -199,17 +204,17 @@ func TestWrongSecretsAreNotRemembered(t *testing.T) {
 func TestRememberedKeysAreBounded(t *testing.T) {
 	var r recent
 	for i := range 3 * recentMax {
-		r.keep(hashOf(fmt.Sprint(i)), Key{}, noon)
+		r.keep(hashOf(fmt.Sprint(i)), sighting{}, 0, noon)
 		if len(r.seen) > recentMax {
 			t.Fatalf("%d keys are remembered", len(r.seen))
 		}
 	}
 	newest := hashOf(fmt.Sprint(3*recentMax - 1))
-	if _, ok := r.find(newest, noon); !ok {
+	if _, _, ok := r.find(newest, noon); !ok {
 		t.Error("the key seen last is forgotten")
 	}
-	r.keep(hashOf("later"), Key{}, noon.Add(time.Minute))
-	if _, ok := r.find(newest, noon.Add(time.Minute)); ok {
+	r.keep(hashOf("later"), sighting{}, 0, noon.Add(time.Minute))
+	if _, _, ok := r.find(newest, noon.Add(time.Minute)); ok {
 		t.Error("an outdated key is found")
 	}
 }
@@ -231,8 +236,8 @@ func TestWebhookSecretComesBack(t *testing.T) {
 	if err != nil || got != secrets.Webhook {
 		t.Errorf("got %q, error %v; want %q", got, err, secrets.Webhook)
 	}
-	if _, err := w.WebhookSecret(t.Context(), "nosuchid"); !errors.Is(err, ErrUnknown) {
-		t.Errorf("of no key: %v, want ErrUnknown", err)
+	if _, err := w.WebhookSecret(t.Context(), "nosuchid"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("of no key: %v, want ErrNotFound", err)
 	}
 }
 
@@ -327,23 +332,31 @@ func (oneForEver) Read(p []byte) (int, error) {
 
 func TestDraftsThatMakeNoKey(t *testing.T) {
 	w := open(t, rand.Reader)
-	for claim, d := range map[string]Draft{
-		"no account":                       {},
-		"a separator in the account":       {Account: "a#b"},
-		"a line end in the account":        {Account: "a\nb"},
-		"an account that is too long":      {Account: strings.Repeat("a", 129)},
-		"an account that is not UTF-8":     {Account: "a\xff"},
-		"a label that is too long":         {Account: "a", Label: strings.Repeat("a", 201)},
-		"an escape sequence in the label":  {Account: "a", Label: "\x1b[2J"},
-		"a line end in the plan":           {Account: "a", Plan: "soft\n"},
-		"a scope that is none":             {Account: "a", Scopes: []Scope{Verify, "root"}},
-		"a limit below zero":               {Account: "a", Limits: &Limits{Monthly: -1}},
-		"a policy that is too long":        {Account: "a", Policy: json.RawMessage(strings.Repeat("x", 8<<10+1))},
-		"an expiry that has already been":  {Account: "a", ExpiresAt: noon},
-		"an expiry from a zero-like clock": {Account: "a", ExpiresAt: time.Unix(0, 0)},
+	for claim, c := range map[string]struct {
+		draft Draft
+		field string
+	}{
+		"no account":                        {Draft{}, "account"},
+		"a separator in the account":        {Draft{Account: "a#b"}, "account"},
+		"a line end in the account":         {Draft{Account: "a\nb"}, "account"},
+		"an account that is too long":       {Draft{Account: strings.Repeat("a", 129)}, "account"},
+		"an account that is not UTF-8":      {Draft{Account: "a\xff"}, "account"},
+		"a label that is too long":          {Draft{Account: "a", Label: strings.Repeat("a", 201)}, "label"},
+		"an escape sequence in the label":   {Draft{Account: "a", Label: "\x1b[2J"}, "label"},
+		"a line end in the plan":            {Draft{Account: "a", Plan: "soft\n"}, "plan"},
+		"a scope that is none":              {Draft{Account: "a", Scopes: []Scope{Verify, "root"}}, "scopes"},
+		"a scope named twice":               {Draft{Account: "a", Scopes: []Scope{Verify, Verify}}, "scopes"},
+		"a limit below zero":                {Draft{Account: "a", Limits: &Limits{Monthly: -1}}, "limits.monthly"},
+		"more at once than there are slots": {Draft{Account: "a", Limits: &Limits{Concurrency: MaxConcurrency + 1}}, "limits.concurrency"},
+		"a limit beyond all bounds":         {Draft{Account: "a", Limits: &Limits{RequestsPerSecond: MaxLimit + 1}}, "limits.requests_per_second"},
+		"a policy that is too long":         {Draft{Account: "a", Policy: json.RawMessage(strings.Repeat("x", 8<<10+1))}, "policy"},
+		"an expiry that has already been":   {Draft{Account: "a", ExpiresAt: noon}, "expires_at"},
+		"an expiry from a zero-like clock":  {Draft{Account: "a", ExpiresAt: time.Unix(0, 0)}, "expires_at"},
 	} {
-		if _, _, err := w.Create(t.Context(), d); !errors.Is(err, ErrDraft) {
-			t.Errorf("%s: error %v, want ErrDraft", claim, err)
+		_, _, err := w.Create(t.Context(), c.draft)
+		var wrong *DraftError
+		if !errors.Is(err, ErrDraft) || !errors.As(err, &wrong) || wrong.Field != c.field {
+			t.Errorf("%s: error %v, want ErrDraft about %s", claim, err, c.field)
 		}
 	}
 }
