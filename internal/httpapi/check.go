@@ -13,7 +13,7 @@ func (a *api) check(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, checkOf(v))
+	return writeJSON(w, http.StatusOK, checkOf(v))
 }
 
 // checked is the answer of /v1/check.

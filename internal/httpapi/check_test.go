@@ -15,7 +15,7 @@ import (
 // checkJSONOf asks /v1/check about an address that has this verdict.
 func checkJSONOf(t *testing.T, v verdict.Verdict) string {
 	t.Helper()
-	s := serve(nil)
+	s := serve(t, nil)
 	s.oracle.answer = func(context.Context, verify.Request) verdict.Verdict { return v }
 	r := post(`{"email":"user@example.com"}`)
 	r.URL.Path = "/v1/check"

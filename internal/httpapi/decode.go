@@ -6,10 +6,13 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -44,9 +47,9 @@ func form(contentType string, body []byte) bool {
 }
 
 // decodeObject reads a JSON object into destinations by field name: *string,
-// **string, *bool or *int64. Names count exactly; null is the same as an absent
-// field. It returns a requestError for anything else than one object of these
-// fields, each named once, in UTF-8.
+// **string, *bool or *int64, for which null is the same as an absent field, or a
+// *maybe, which tells them apart. Names count exactly. It returns a requestError
+// for anything else than one object of these fields, each named once, in UTF-8.
 //
 // encoding/json alone would take the last of two equal names, match names
 // without case and put U+FFFD for broken UTF-8: a caller would get an answer to
@@ -55,9 +58,18 @@ func decodeObject(body []byte, fields map[string]any) error {
 	if err := checkJSON(body); err != nil {
 		return err
 	}
-	dec := json.NewDecoder(bytes.NewReader(body)) // the syntax is right: no call below fails for it
-	if open, _ := dec.Token(); open != json.Delim('{') {
+	if bytes.TrimLeft(body, jsonSpace)[0] != '{' {
 		return badRequest("the body is not a JSON object")
+	}
+	return decodeFields(body, "", fields)
+}
+
+// decodeFields reads an object whose syntax has been checked. In errors the
+// names of its fields stand behind the prefix.
+func decodeFields(object []byte, prefix string, fields map[string]any) error {
+	dec := json.NewDecoder(bytes.NewReader(object)) // the syntax is right: no call below fails for it
+	if _, err := dec.Token(); err != nil {
+		return err
 	}
 	seen := make(map[string]bool)
 	for dec.More() {
@@ -68,26 +80,63 @@ func decodeObject(body []byte, fields map[string]any) error {
 		name, _ := token.(string)
 		into, known := fields[name]
 		if !known {
-			return requestError{field: name, detail: "there is no such field; the fields are " +
+			return requestError{field: prefix + name, detail: "there is no such field; the fields are " +
 				strings.Join(slices.Sorted(maps.Keys(fields)), ", ")}
 		}
 		if seen[name] {
-			return badField(name, "is given twice")
+			return badField(prefix+name, "is given twice")
 		}
 		seen[name] = true
-		if dec.Decode(into) != nil {
-			return badField(name, "must be %s", expected(into))
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+		if json.Unmarshal(wholeNumber(value, into), into) != nil {
+			return badField(prefix+name, "must be %s", expected(into))
 		}
 	}
 	return nil
 }
+
+// wholeNumber writes a number without fraction as encoding/json reads integers,
+// if it is for one: to JSON Schema 500.0 and 5e2 are integers, too, and programs
+// that reckon in doubles send them. The number is taken as such a program has it
+// (RFC 8259 §6).
+func wholeNumber(value []byte, into any) []byte {
+	switch into.(type) {
+	case *int64, *maybe[int64]:
+	default:
+		return value
+	}
+	const exact = 1 << 53 // beyond, a double is one of several integers
+	n, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || n != math.Trunc(n) || math.Abs(n) > exact || !bytes.ContainsAny(value, ".eE") {
+		return value
+	}
+	return strconv.AppendInt(nil, int64(n), 10)
+}
+
+// maybe is a field that may be absent, null or have a value.
+type maybe[T any] struct {
+	given bool
+	value *T // nil: absent or null
+}
+
+// UnmarshalJSON is called with null, too.
+func (m *maybe[T]) UnmarshalJSON(text []byte) error {
+	m.given = true
+	return json.Unmarshal(text, &m.value)
+}
+
+// cleared reports a null.
+func (m *maybe[T]) cleared() bool { return m.given && m.value == nil }
 
 // checkJSON refuses what is not one JSON text, with the octet, counted from 1,
 // where it ceases to be one. Deep nesting is refused by encoding/json, at 10,000 levels and without
 // recursion.
 func checkJSON(body []byte) error {
 	if len(bytes.TrimLeft(body, jsonSpace)) == 0 {
-		return badRequest(`the body is empty; send a JSON object such as {"email":"user@example.com"}`)
+		return badRequest("the body is empty; send a JSON object")
 	}
 	if at := firstInvalid(body); at >= 0 {
 		return badRequest("the body is not UTF-8 at octet %d", at+1)
@@ -107,7 +156,43 @@ func checkJSON(body []byte) error {
 	if rest := bytes.TrimLeft(body[dec.InputOffset():], jsonSpace); len(rest) > 0 {
 		return badRequest("the body goes on after its JSON, at octet %d", len(body)-len(rest)+1)
 	}
+	if at := firstUnpaired(body); at >= 0 {
+		return badRequest("the body has half of a surrogate pair at octet %d", at+1)
+	}
 	return nil
+}
+
+// firstUnpaired is the index of the first escaped surrogate of a JSON text that
+// has no other half (RFC 8259 §8.2), or -1. It is no character either.
+func firstUnpaired(text []byte) int {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		half := escaped(text[i:])
+		if !utf16.IsSurrogate(half) {
+			i++ // the escaped octet may be a backslash
+			continue
+		}
+		if utf16.DecodeRune(half, escaped(text[i+len(`\uD800`):])) == utf8.RuneError {
+			return i
+		}
+		i += len(`\uD800\uDC00`) - 1
+	}
+	return -1
+}
+
+// escaped is what an escape of the form \uXXXX at the beginning stands for, else
+// 0.
+func escaped(text []byte) rune {
+	if len(text) < len(`\uD800`) || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 // jsonSpace is the insignificant whitespace of RFC 8259 §2.
@@ -132,6 +217,12 @@ func expected(into any) string {
 		return "true or false"
 	case *int64:
 		return "a whole number"
+	case *maybe[int64]:
+		return "a whole number or null"
+	case *maybe[[]string]:
+		return "an array of strings"
+	case *maybe[string]:
+		return "a string or null"
 	}
 	return "a string"
 }

@@ -20,7 +20,7 @@ type Lists struct {
 // health answers GET /v1/health. That it answers at all is the news: what is
 // wrong with mail or lists does not make us unfit to serve.
 func (a *api) health(w http.ResponseWriter, r *http.Request, _ *call) error {
-	return writeJSON(w, struct {
+	return writeJSON(w, http.StatusOK, struct {
 		Status string `json:"status"`
 		Health
 	}{"ok", a.Health(r.Context())})

@@ -5,14 +5,22 @@
 // A request goes straight through:
 //
 //	httpapi.go  receipt, request id, the guard against overload
-//	route.go    path and method, then the key and its scope; the table of routes
-//	verify.go   decode, ask the verifier, encode; check.go and health.go likewise
+//	route.go    path and method, then the key, what it may see and its scope; the
+//	            table of routes
+//	verify.go   decode, ask the verifier, encode; the other routes likewise:
+//	            check.go health.go keys.go audit.go usage.go openapi.go
+//	admit.go    in front of the verifier: the limits of the key
 //	problem.go  what went wrong becomes an RFC 9457 document; the only place that
 //	            knows both domain errors and HTTP statuses
 //	log.go      one line per request, and no more
 //
 // The key is checked before the body is read, so that only callers with a key
-// can make us hold one.
+// can make us hold one. A request is counted against the limits of its key after
+// it has been found good: a malformed one costs nothing.
+//
+// To a key, what belongs to another account does not exist: it is answered 404
+// whatever is asked of it, unless the key has the scope admin, which is the
+// operator's.
 //
 // An address with bad syntax is no error: it has a verdict, INVALID, and 200.
 //
@@ -29,10 +37,12 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"rcpt/internal/keys"
+	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -49,12 +59,26 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, secret string) (keys.Key, error)
 }
 
-// Deps are the parts the handler is made of. Keys, Verifier and Health are
-// required.
+// Meter admits checks under the limits of a key and tells what they came to. See
+// usage.Meter, which is one.
+type Meter interface {
+	Admit(ctx context.Context, key string, limits usage.Limits) (*usage.Ticket, error)
+	Usage(ctx context.Context, key string, from, to time.Time) ([]usage.Day, error)
+}
+
+// Deps are the parts the handler is made of. Keys and Meter are required, and
+// the parts of at least one function: the routes of the other are not served.
 type Deps struct {
-	Keys     Authenticator
-	Verifier Verifier
-	Health   func(context.Context) Health
+	Keys  Authenticator
+	Meter Meter
+
+	// functions/verify. Without a TestVerifier keys of the kind Test are refused.
+	Verifier     Verifier // decides whether this function is served
+	TestVerifier Verifier // simulated verdicts
+	Health       func(context.Context) Health
+
+	// functions/account.
+	Book *keys.Book // decides whether this function is served
 
 	Log  *slog.Logger     // default: slog.Default
 	Now  func() time.Time // default: time.Now
@@ -66,7 +90,8 @@ type Deps struct {
 	MaxInFlight int64
 }
 
-// New returns the handler of all routes. It is safe for concurrent use.
+// New returns the handler of all routes whose parts are given. It is safe for
+// concurrent use.
 func New(d Deps) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.Default()
@@ -80,7 +105,7 @@ func New(d Deps) http.Handler {
 	if d.MaxInFlight == 0 {
 		d.MaxInFlight = 10_000
 	}
-	a := &api{Deps: d}
+	a := &api{Deps: d, page: sync.OnceValues(newPage)}
 	a.mux = a.paths()
 	return a
 }
@@ -88,17 +113,20 @@ func New(d Deps) http.Handler {
 type api struct {
 	Deps
 	mux      *http.ServeMux
+	page     func() (document, error) // of GET /docs
 	inFlight atomic.Int64
 }
 
 // call is what one request gathers on its way.
 type call struct {
-	id       string    // request id
-	received time.Time // when the head of the request had arrived
-	route    string    // the pattern that matched, or unmatched
-	key      keys.Key  // zero until authorized
-	err      error     // why there is no regular answer
-	panicked *panicked
+	id        string    // request id
+	received  time.Time // when the head of the request had arrived
+	route     string    // the pattern that matched, or unmatched
+	key       keys.Key  // zero until authenticated
+	target    keys.Key  // what the path names, on routes of one key
+	err       error     // why there is no regular answer
+	unsettled error     // why a check that has ended still holds its slot, or is not counted
+	panicked  *panicked
 }
 
 // callKey finds the call in the context of its request.

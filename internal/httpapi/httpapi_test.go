@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"rcpt/internal/httpapi/apitest"
 	"rcpt/internal/keys"
+	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -75,18 +77,31 @@ func (o *oracle) Verify(ctx context.Context, r verify.Request) verdict.Verdict {
 	}
 }
 
+// concluded is a verdict on what was asked, complete.
+func concluded(r verify.Request, status verdict.Status, reason verdict.Reason) verdict.Verdict {
+	return verdict.Verdict{Email: r.Email, Status: status, Reason: reason, Action: verdict.Accept, Policy: r.Policy.Name, CheckedAt: noon}
+}
+
 // service is a handler with everything around it that a test looks at.
 type service struct {
 	http.Handler
+	bare   http.Handler // the same, not held against the description
 	oracle *oracle
 	log    *bytes.Buffer // one JSON object a line
 }
 
-// serve builds the handler; change may replace parts.
-func serve(change func(*Deps)) *service {
+// described is the description as all tests hold their requests and answers
+// against it.
+var described = sync.OnceValues(func() (*apitest.Validator, error) { return apitest.New(description) })
+
+// serve builds the handler; change may replace parts. What it is asked and
+// answers must be as described.
+func serve(t testing.TB, change func(*Deps)) *service {
+	t.Helper()
 	s := &service{oracle: &oracle{}, log: &bytes.Buffer{}}
 	d := Deps{
 		Keys: keyring{}, Verifier: s.oracle,
+		Meter: usage.NewMeter(&ledger{}, func() time.Time { return noon }, nil),
 		Health: func(context.Context) Health {
 			return Health{Version: "1.2.3", Lists: Lists{Version: "7", Built: "2026-11-12", Hosts: 202000}, Egress: "open"}
 		},
@@ -96,7 +111,12 @@ func serve(change func(*Deps)) *service {
 	if change != nil {
 		change(&d)
 	}
-	s.Handler = New(d)
+	validator, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.bare = New(d)
+	s.Handler = validator.Handler(s.bare, t.Errorf)
 	return s
 }
 
@@ -132,7 +152,7 @@ func problemOf(t *testing.T, w *httptest.ResponseRecorder) problem {
 }
 
 func TestUnknownPathsAre404(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	for _, path := range []string{
 		"/", "/v1", "/v1/verify/", "/v1//verify", "//v1/verify", "/v1/../v1/verify", "/V1/verify", "/v1/verify/x",
 		"/v1%2Fverify", "/v1/verify%00", "/favicon.ico",
@@ -161,7 +181,7 @@ func TestWrongMethodsAre405(t *testing.T) {
 		{"OPTIONS", "/v1/verify", "POST"}, {"post", "/v1/verify", "POST"},
 		{"POST", "/v1/health", "GET, HEAD"}, {"BREW", "/v1/health", "GET, HEAD"},
 	} {
-		w := serve(nil).do(httptest.NewRequest(c.method, c.path, nil))
+		w := serve(t, nil).do(httptest.NewRequest(c.method, c.path, nil))
 		if w.Code != 405 || w.Header().Get("Allow") != c.allow || problemOf(t, w).Type != "/problems/method-not-allowed" {
 			t.Errorf("%s %s answers %d, Allow %q", c.method, c.path, w.Code, w.Header().Get("Allow"))
 		}
@@ -196,7 +216,7 @@ func TestAuthorization(t *testing.T) {
 				for _, value := range c.headers {
 					r.Header.Add("Authorization", value)
 				}
-				w := serve(nil).do(r)
+				w := serve(t, nil).do(r)
 				if got := w.Header().Get("WWW-Authenticate"); w.Code != c.status || got != c.challenge {
 					t.Errorf("%s: %d, challenge %q; want %d, %q", path, w.Code, got, c.status, c.challenge)
 				}
@@ -218,13 +238,13 @@ func (u unread) Read([]byte) (int, error) {
 
 func TestNobodyWithoutAKeyHasABodyRead(t *testing.T) {
 	r := httptest.NewRequest("POST", "/v1/verify", unread{t})
-	if w := serve(nil).do(r); w.Code != 401 {
+	if w := serve(t, nil).do(r); w.Code != 401 {
 		t.Errorf("status %d", w.Code)
 	}
 }
 
 func TestTroubleWithTheStoreIsNotTheCallersFault(t *testing.T) {
-	w := serve(func(d *Deps) { d.Keys = keyring{err: errors.New("disk on fire")} }).do(post("{}"))
+	w := serve(t, func(d *Deps) { d.Keys = keyring{err: errors.New("disk on fire")} }).do(post("{}"))
 	if w.Code != 500 || w.Header().Get("WWW-Authenticate") != "" || strings.Contains(w.Body.String(), "fire") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
@@ -244,7 +264,7 @@ func TestRequestIDIsTakenOverOrMade(t *testing.T) {
 		`a"b`:                                  false,
 		"jörg":                                 false,
 	} {
-		s := serve(nil)
+		s := serve(t, nil)
 		r := post(`{"email":"a@b.test"}`)
 		r.Header.Set("X-Request-Id", given)
 		id := s.do(r).Header().Get("X-Request-Id")
@@ -258,7 +278,7 @@ func TestRequestIDIsTakenOverOrMade(t *testing.T) {
 }
 
 func TestRequestIDsMadeDiffer(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	seen := map[string]bool{}
 	for range 100 {
 		seen[s.do(httptest.NewRequest("GET", "/v1/health", nil)).Header().Get("X-Request-Id")] = true
@@ -269,7 +289,7 @@ func TestRequestIDsMadeDiffer(t *testing.T) {
 }
 
 func TestPanicIsA500AndTheNextRequestWorks(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	for _, value := range []any{"bad address victim@example.com", errors.New("victim@example.com"), http.ErrAbortHandler} {
 		s.oracle.answer = func(context.Context, verify.Request) verdict.Verdict { panic(value) }
 		w := s.do(post(`{"email":"victim@example.com"}`))
@@ -287,7 +307,7 @@ func TestPanicIsA500AndTheNextRequestWorks(t *testing.T) {
 }
 
 func TestRuntimePanicIsNamedInTheLog(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	s.oracle.answer = func(context.Context, verify.Request) verdict.Verdict {
 		var none []verdict.Verdict
 		return none[len(s.oracle.asked)]
@@ -299,12 +319,12 @@ func TestRuntimePanicIsNamedInTheLog(t *testing.T) {
 
 func TestOneTooManyIsTurnedAway(t *testing.T) {
 	const limit = 3
-	s := serve(func(d *Deps) { d.MaxInFlight = limit })
+	s := serve(t, func(d *Deps) { d.MaxInFlight = limit })
 	begun, end := make(chan struct{}, limit), make(chan struct{})
 	s.oracle.answer = func(_ context.Context, r verify.Request) verdict.Verdict {
 		begun <- struct{}{}
 		<-end
-		return verdict.Verdict{Email: r.Email, Status: verdict.Valid}
+		return concluded(r, verdict.Valid, verdict.SMTPVerified)
 	}
 	var all sync.WaitGroup
 	for range limit {
@@ -329,13 +349,13 @@ func TestOneTooManyIsTurnedAway(t *testing.T) {
 
 func TestFiveThousandAtOnceAreAllAnswered(t *testing.T) {
 	const many = 5000
-	s := serve(func(d *Deps) { d.Log = slog.New(slog.DiscardHandler) })
+	s := serve(t, func(d *Deps) { d.Log = slog.New(slog.DiscardHandler) })
 	var gate, all sync.WaitGroup
 	gate.Add(many)
 	s.oracle.answer = func(_ context.Context, r verify.Request) verdict.Verdict {
 		gate.Done()
 		gate.Wait() // nobody is answered before all have arrived
-		return verdict.Verdict{Email: r.Email, Status: verdict.Valid}
+		return concluded(r, verdict.Valid, verdict.SMTPVerified)
 	}
 	for range many {
 		all.Go(func() {
@@ -348,7 +368,7 @@ func TestFiveThousandAtOnceAreAllAnswered(t *testing.T) {
 }
 
 func TestHealthNeedsNoKey(t *testing.T) {
-	w := serve(nil).do(httptest.NewRequest("GET", "/v1/health", nil))
+	w := serve(t, nil).do(httptest.NewRequest("GET", "/v1/health", nil))
 	want := `{"status":"ok","version":"1.2.3","lists":{"version":"7","built":"2026-11-12","hosts":202000},"egress":"open"}` + "\n"
 	if w.Code != 200 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%d %v\n%s want\n%s", w.Code, w.Header(), w.Body, want)
@@ -357,7 +377,7 @@ func TestHealthNeedsNoKey(t *testing.T) {
 
 func TestEveryAnswerIsKeptOutOfCachesAndSniffing(t *testing.T) {
 	for _, r := range []*http.Request{post(`{"email":"a@b.test"}`), post("{"), httptest.NewRequest("GET", "/", nil)} {
-		h := serve(nil).do(r).Header()
+		h := serve(t, nil).do(r).Header()
 		got := []string{h.Get("Cache-Control"), h.Get("X-Content-Type-Options")}
 		if want := []string{"no-store", "nosniff"}; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: headers %v, want %v", r.URL, got, want)

@@ -31,6 +31,10 @@ func (a *api) log(w *recorder, r *http.Request, c *call) {
 			attrs = append(attrs, slog.String("error", c.err.Error()))
 		}
 	}
+	if c.unsettled != nil {
+		level = max(level, slog.LevelWarn)
+		attrs = append(attrs, slog.String("unsettled", c.unsettled.Error()))
+	}
 	if c.panicked != nil {
 		attrs = append(attrs, slog.String("panic", c.panicked.what), slog.String("stack", c.panicked.stack))
 	}

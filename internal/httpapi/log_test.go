@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -8,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rcpt/internal/verdict"
+	"rcpt/internal/verify"
 )
 
 // line reads the one line that a request logged.
@@ -24,13 +28,22 @@ func line(t *testing.T, s *service) map[string]any {
 	return fields
 }
 
+// working is a verifier for which something happens while it works.
+type working struct {
+	Verifier
+	happens func()
+}
+
+func (v working) Verify(ctx context.Context, r verify.Request) verdict.Verdict {
+	v.happens()
+	return v.Verifier.Verify(ctx, r)
+}
+
 func TestEveryRequestLogsOneLine(t *testing.T) {
 	clock := noon
-	s := serve(func(d *Deps) {
-		d.Now = func() time.Time {
-			clock = clock.Add(248 * time.Millisecond)
-			return clock
-		}
+	s := serve(t, func(d *Deps) {
+		d.Now = func() time.Time { return clock }
+		d.Verifier = working{d.Verifier, func() { clock = clock.Add(248 * time.Millisecond) }}
 	})
 	s.do(post(`{"email":"victim@example.com"}`))
 	want := map[string]any{
@@ -43,7 +56,7 @@ func TestEveryRequestLogsOneLine(t *testing.T) {
 }
 
 func TestCallersMistakesAreLoggedByKind(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	s.do(post(`{"email":"victim@example.com","timeout_ms":1}`))
 	got := line(t, s)
 	if got["level"] != "INFO" || got["problem"] != "bad-request" || got["status"] != 400.0 || got["error"] != nil {
@@ -52,7 +65,7 @@ func TestCallersMistakesAreLoggedByKind(t *testing.T) {
 }
 
 func TestOurMistakesAreLoggedWithTheirCause(t *testing.T) {
-	s := serve(func(d *Deps) { d.Keys = keyring{errors.New("read key k1: disk on fire")} })
+	s := serve(t, func(d *Deps) { d.Keys = keyring{errors.New("read key k1: disk on fire")} })
 	s.do(post(`{"email":"victim@example.com"}`))
 	got := line(t, s)
 	if got["level"] != "ERROR" || got["problem"] != "internal" || got["error"] != "read key k1: disk on fire" {
@@ -88,7 +101,7 @@ func TestLogHoldsNeitherAddressNorKey(t *testing.T) {
 		requests[name] = r
 	}
 	for name, r := range requests {
-		s := serve(nil)
+		s := serve(t, nil)
 		s.do(r)
 		line(t, s)
 		for _, secret := range strings.Fields(secrets) {

@@ -10,27 +10,30 @@ import (
 
 	"rcpt/internal/keys"
 	"rcpt/internal/store"
+	"rcpt/internal/usage"
 	"rcpt/internal/verify"
 )
 
 // What this package itself finds wrong.
 var (
-	errBusy     = errors.New("too many requests in flight")
-	errNotFound = errors.New("no such path")
-	errMethod   = errors.New("method not allowed")
-	errNoKey    = errors.New("no key given")
-	errScope    = errors.New("scope missing")
-	errPlan     = errors.New("plan is soft")
-	errTestKey  = errors.New("test key")
-	errRequest  = errors.New("bad request")
-	errTooLarge = errors.New("body too large")
-	errPanic    = errors.New("panic")
+	errBusy      = errors.New("too many requests in flight")
+	errNotFound  = errors.New("no such path")
+	errAccount   = errors.New("there is no such account")
+	errMethod    = errors.New("this path takes the methods of the Allow header")
+	errNoKey     = errors.New("no key given")
+	errScope     = errors.New("scope missing")
+	errPlan      = errors.New("plan is soft")
+	errTestKey   = errors.New("test key")
+	errRequest   = errors.New("bad request")
+	errTooLarge  = errors.New("body too large")
+	errAdmission = errors.New("limits not readable")
+	errPanic     = errors.New("panic")
 )
 
 // requestError says what is wrong with a request, in words for the caller. It
 // Is errRequest.
 type requestError struct {
-	field  string // of the body; empty when none is at fault
+	field  string // of the body or the query; empty when none is at fault
 	detail string
 }
 
@@ -69,7 +72,7 @@ type answerTo struct {
 	title      string
 	detail     string // "": the error's own text, which is then meant for the caller
 	field      string // "": the error's own, if it has one
-	retryAfter int    // seconds; 0: no Retry-After
+	retryAfter int    // seconds, unless the error tells them; 0: no Retry-After
 }
 
 // answers is the one table from error to problem document. The first row whose
@@ -79,10 +82,13 @@ func answers() []answerTo {
 		{err: errRequest, status: 400, slug: "bad-request", title: "Bad request"},
 		{err: verify.ErrPolicy, status: 400, slug: "bad-request", title: "Bad request", field: "policy"},
 		{err: keys.ErrDraft, status: 400, slug: "bad-request", title: "Bad request"},
+		{err: keys.ErrCursor, status: 400, slug: "bad-request", title: "Bad request", field: "next"},
 		{err: errNoKey, status: 401, slug: "unauthorized", title: "API key needed",
 			detail: "send the header Authorization: Bearer KEY, once"},
 		{err: keys.ErrUnknown, status: 401, slug: "unauthorized", title: "API key not accepted",
 			detail: "the key is wrong, expired or revoked"},
+		{err: usage.ErrQuota, status: 402, slug: "quota-used-up", title: "Monthly quota used up",
+			detail: "the checks of this key for this month, UTC, are used up; RateLimit-Reset tells when the next one begins"},
 		{err: errScope, status: 403, slug: "forbidden", title: "Not allowed for this key"},
 		{err: errPlan, status: 403, slug: "forbidden", title: "Not allowed for this key", field: "mode",
 			detail: "the plan of this key allows soft checks only"},
@@ -90,11 +96,19 @@ func answers() []answerTo {
 			detail: "test keys are not available in this deployment yet; use a live key and addresses under .test"},
 		{err: errNotFound, status: 404, slug: "not-found", title: "No such path",
 			detail: "nothing is served under this path; paths have no final slash and no empty parts"},
-		{err: errMethod, status: 405, slug: "method-not-allowed", title: "Method not allowed",
-			detail: "this path takes the methods of the Allow header"},
+		{err: keys.ErrNotFound, status: 404, slug: "not-found", title: "Not found"},
+		{err: errAccount, status: 404, slug: "not-found", title: "Not found"},
+		{err: errMethod, status: 405, slug: "method-not-allowed", title: "Method not allowed"},
+		{err: keys.ErrConflict, status: 409, slug: "conflict", title: "Conflict"},
 		{err: errTooLarge, status: 413, slug: "too-large", title: "Body too large"},
+		{err: usage.ErrBusy, status: 429, slug: "too-many-requests", title: "Too many requests", retryAfter: 1,
+			detail: "as many requests of this key as it may have at once are under way; send this one again"},
+		{err: usage.ErrRate, status: 429, slug: "too-many-requests", title: "Too many requests", retryAfter: 1,
+			detail: "this key has sent as many requests as it may in one second; send this one again"},
 		{err: errBusy, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1,
 			detail: "too many requests are under way; send this one again"},
+		{err: errAdmission, status: 503, slug: "unavailable", title: "Not available", retryAfter: 1,
+			detail: "the limits of this key cannot be read at present; send the request again"},
 		{err: store.ErrThrottled, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1,
 			detail: "the store is too busy; send the request again"},
 		{err: context.Canceled, status: 503, slug: "unavailable", title: "Not finished", retryAfter: 1,
@@ -136,16 +150,37 @@ func writeProblem(w http.ResponseWriter, c *call) {
 	if p.Detail == "" {
 		p.Detail = c.err.Error()
 	}
-	var request requestError
-	if errors.As(c.err, &request) {
-		p.Field = request.field
+	if field := fieldOf(c.err); field != "" {
+		p.Field = field
 	}
 	if row.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(row.retryAfter))
+		w.Header().Set("Retry-After", retryAfter(c.err, row))
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(row.status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(p) // the caller has hung up; there is nobody to tell
+}
+
+// fieldOf is the field that the error itself blames.
+func fieldOf(err error) string {
+	var request requestError
+	var draft *keys.DraftError
+	switch {
+	case errors.As(err, &request):
+		return request.field
+	case errors.As(err, &draft):
+		return draft.Field
+	}
+	return ""
+}
+
+// retryAfter is the wait that the error itself tells, else that of its row.
+func retryAfter(err error, row answerTo) string {
+	var refused *usage.RefusedError
+	if errors.As(err, &refused) {
+		return wholeSeconds(refused.RetryAfter)
+	}
+	return strconv.Itoa(row.retryAfter)
 }

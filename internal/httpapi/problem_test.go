@@ -20,6 +20,7 @@ import (
 
 	"rcpt/internal/keys"
 	"rcpt/internal/store"
+	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -58,12 +59,54 @@ func TestProblemsLookLikeThis(t *testing.T) {
 		"500": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) {
 			d.Verifier = &oracle{answer: func(context.Context, verify.Request) verdict.Verdict { panic("oops") }}
 		}},
-		"503-busy":      {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) { d.MaxInFlight = -1 }},
+		"503-busy": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) { d.MaxInFlight = -1 }},
+		"402":      {r: post(goodQuestion), change: usedUp(keys.Limits{Monthly: 1})},
+		"429-busy": {r: post(goodQuestion), change: usedUp(keys.Limits{Concurrency: 1})},
+		"429-rate": {r: post(goodQuestion), change: usedUp(keys.Limits{RequestsPerSecond: 1})},
+		"503-admission": {r: post(goodQuestion), change: func(d *Deps) {
+			d.Meter = usage.NewMeter(&ledger{fail: errors.New("disk on fire")}, d.Now, nil)
+		}},
 		"503-throttled": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) { d.Keys = keyring{store.ErrThrottled} }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := serve(c.change).do(c.r)
+			w := serve(t, c.change).do(c.r)
 			golden(t, filepath.Join("testdata", "problems", name+".http"), response(w))
+		})
+	}
+}
+
+// usedUp gives the key limits and admits one request, which does not end.
+func usedUp(limits keys.Limits) func(*Deps) {
+	return func(d *Deps) {
+		key := keys.Key{ID: "livekey2", Scopes: []keys.Scope{keys.Verify}, Limits: limits}
+		d.Keys = only{key}
+		_, _ = d.Meter.Admit(context.Background(), key.ID, limitsOf(key)) // refused, it would show
+	}
+}
+
+// TestProblemsOfKeysLookLikeThis keeps those that need a book of keys.
+func TestProblemsOfKeysLookLikeThis(t *testing.T) {
+	d := newDesk(t, nil)
+	for name, c := range map[string]struct{ method, target, secret, body string }{
+		"400-draft":    {"POST", "/v1/keys", d.admin, `{"account":"a#b"}`},
+		"400-limits":   {"PATCH", "/v1/keys/" + idOf(d.acme), d.admin, `{"limits":{"concurrency":1000000}}`},
+		"400-query":    {"GET", "/v1/keys?limits=5", d.admin, ""},
+		"400-next":     {"GET", "/v1/keys?next=five", d.admin, ""},
+		"403-admin":    {"POST", "/v1/keys", d.acme, `{"account":"acme","scopes":["admin"]}`},
+		"404-account":  {"GET", "/v1/keys?account=acme", d.other, ""},
+		"404-key":      {"DELETE", "/v1/keys/" + idOf(d.acme), d.other, ""},
+		"409-revoked":  {"POST", "/v1/keys/" + idOf(d.revoked) + "/rotate", d.admin, ""},
+		"405-one-key":  {"PUT", "/v1/keys/" + idOf(d.acme), d.admin, ""},
+		"401-expired":  {"GET", "/v1/keys", d.expired, ""},
+		"401-revoked":  {"GET", "/v1/keys", d.revoked, ""},
+		"400-overlap":  {"POST", "/v1/keys/" + idOf(d.acme) + "/rotate", d.admin, `{"overlap":"721h"}`},
+		"400-no-scope": {"PATCH", "/v1/keys/" + idOf(d.acme), d.admin, `{"scopes":null}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+			r.Header.Set("Authorization", "Bearer "+c.secret)
+			r.Header.Set("X-Request-Id", "req-1")
+			golden(t, filepath.Join("testdata", "problems", name+".http"), response(d.do(r)))
 		})
 	}
 }
@@ -107,6 +150,12 @@ func sentinels() map[string]struct {
 	}{
 		"keys.ErrUnknown":    {keys.ErrUnknown, 401},
 		"keys.ErrDraft":      {keys.ErrDraft, 400},
+		"keys.ErrCursor":     {keys.ErrCursor, 400},
+		"keys.ErrNotFound":   {keys.ErrNotFound, 404},
+		"keys.ErrConflict":   {keys.ErrConflict, 409},
+		"usage.ErrQuota":     {usage.ErrQuota, 402},
+		"usage.ErrBusy":      {usage.ErrBusy, 429},
+		"usage.ErrRate":      {usage.ErrRate, 429},
 		"verify.ErrPolicy":   {verify.ErrPolicy, 400},
 		"store.ErrThrottled": {store.ErrThrottled, 503},
 		// What a domain package did not turn into words of its own is ours to mend.
@@ -130,7 +179,7 @@ func TestEverySentinelHasItsAnswer(t *testing.T) {
 
 func TestNoSentinelIsForgotten(t *testing.T) {
 	known := sentinels()
-	for _, pkg := range []string{"keys", "verify", "store"} {
+	for _, pkg := range []string{"keys", "usage", "verify", "store"} {
 		for _, name := range exportedErrors(t, filepath.Join("..", pkg)) {
 			if _, ok := known[pkg+"."+name]; !ok {
 				t.Errorf("%s.%s has no line in sentinels: decide how it is answered", pkg, name)
@@ -177,8 +226,8 @@ func TestTableOfAnswersIsSound(t *testing.T) {
 		if row.status < 400 || row.status > 599 || row.slug == "" || row.title == "" {
 			t.Errorf("%v: %+v", row.err, row)
 		}
-		if row.status == 503 && row.retryAfter == 0 {
-			t.Errorf("%v: 503 without Retry-After", row.err)
+		if (row.status == 503 || row.status == 429) && row.retryAfter == 0 {
+			t.Errorf("%v: %d without Retry-After", row.err, row.status)
 		}
 		if got := answerFor(row.err); !errors.Is(got.err, row.err) {
 			t.Errorf("%v is hidden behind the row of %v", row.err, got.err)

@@ -11,32 +11,70 @@ import (
 )
 
 // endpoint answers one authorized request, or says why it does not.
-type endpoint func(w http.ResponseWriter, r *http.Request, c *call) error
+type endpoint func(a *api, w http.ResponseWriter, r *http.Request, c *call) error
 
-// anyone is the scope of routes that need no key.
-const anyone keys.Scope = ""
+// finder finds what a path names, as far as the key of the request may see it.
+type finder func(a *api, r *http.Request, c *call) error
+
+// Scopes of routes for whoever comes.
+const (
+	anyone keys.Scope = ""  // no key is needed
+	anyKey keys.Scope = "*" // a key is needed, whatever its scopes
+)
+
+// part is the function of functions/ that a route belongs to.
+type part int
+
+const (
+	verifyPart part = iota
+	accountPart
+)
 
 type route struct {
+	part   part
 	method string
 	path   string // a pattern of http.ServeMux without method and host
 	scope  keys.Scope
+	find   finder // nil: the path names nothing that is somebody's
 	serve  endpoint
 }
 
-// routes is the table of everything that can be asked.
-func (a *api) routes() []route {
+// routes is the table of everything that can be asked, and of who may.
+func routes() []route {
 	return []route{
-		{"POST", "/v1/verify", keys.Verify, a.verify},
-		{"POST", "/v1/check", keys.Verify, a.check},
-		{"GET", "/v1/health", anyone, a.health},
+		{verifyPart, "POST", "/v1/verify", keys.Verify, nil, (*api).verify},
+		{verifyPart, "POST", "/v1/check", keys.Verify, nil, (*api).check},
+		{verifyPart, "GET", "/v1/health", anyone, nil, (*api).health},
+
+		{accountPart, "POST", "/v1/keys", keys.Admin, nil, (*api).createKey},
+		{accountPart, "GET", "/v1/keys", anyKey, nil, (*api).listKeys},
+		{accountPart, "GET", "/v1/keys/{id}", anyKey, (*api).findKey, (*api).showKey},
+		{accountPart, "PATCH", "/v1/keys/{id}", keys.Admin, (*api).findKey, (*api).changeKey},
+		{accountPart, "DELETE", "/v1/keys/{id}", keys.Admin, (*api).findKey, (*api).revokeKey},
+		{accountPart, "POST", "/v1/keys/{id}/rotate", keys.Admin, (*api).findKey, (*api).rotateKey},
+		{accountPart, "GET", "/v1/audit", keys.Admin, nil, (*api).audit},
+		{accountPart, "GET", "/v1/usage", anyKey, nil, (*api).usage},
+		{accountPart, "GET", "/v1/openapi.json", anyone, nil, (*api).description},
+		{accountPart, "GET", "/docs", anyone, nil, (*api).docs},
 	}
+}
+
+// serves reports whether the parts of a function were given.
+func (a *api) serves(p part) bool {
+	if p == verifyPart {
+		return a.Verifier != nil
+	}
+	return a.Book != nil
 }
 
 // paths groups the routes by path, so that a wrong method is told from an
 // unknown path and both are answered with a problem document.
 func (a *api) paths() *http.ServeMux {
 	resources := make(map[string]resource)
-	for _, rt := range a.routes() {
+	for _, rt := range routes() {
+		if !a.serves(rt.part) {
+			continue
+		}
 		if resources[rt.path] == nil {
 			resources[rt.path] = make(resource)
 		}
@@ -67,10 +105,21 @@ func (a *api) serve(methods resource, w http.ResponseWriter, r *http.Request, c 
 		w.Header().Set("Allow", methods.allow())
 		return errMethod
 	}
-	if err := a.authorize(rt.scope, w, r, c); err != nil {
+	if rt.scope != anyone {
+		if err := a.authenticate(w, r, c); err != nil {
+			return err
+		}
+	}
+	// Before the scope: a key must not learn from a 403 that there is such a thing.
+	if rt.find != nil {
+		if err := rt.find(a, r, c); err != nil {
+			return err
+		}
+	}
+	if err := authorize(rt.scope, w, c); err != nil {
 		return err
 	}
-	return rt.serve(w, r, c)
+	return rt.serve(a, w, r, c)
 }
 
 func (m resource) allow() string {
@@ -82,12 +131,9 @@ func (m resource) allow() string {
 	return strings.Join(allowed, ", ")
 }
 
-// authorize finds the key of the request and holds it against the scope. The
-// challenges are those of RFC 6750 §3.
-func (a *api) authorize(scope keys.Scope, w http.ResponseWriter, r *http.Request, c *call) error {
-	if scope == anyone {
-		return nil
-	}
+// authenticate finds the key of the request. The challenges, here and in
+// authorize, are those of RFC 6750 §3.
+func (a *api) authenticate(w http.ResponseWriter, r *http.Request, c *call) error {
 	secret, ok := bearer(r.Header)
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rcpt"`)
@@ -97,15 +143,17 @@ func (a *api) authorize(scope keys.Scope, w http.ResponseWriter, r *http.Request
 	if errors.Is(err, keys.ErrUnknown) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rcpt", error="invalid_token"`)
 	}
-	if err != nil {
-		return err
-	}
 	c.key = key
-	if !key.May(scope) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="rcpt", error="insufficient_scope", scope="`+string(scope)+`"`)
-		return scopeError{scope}
+	return err
+}
+
+// authorize holds the key against the scope of the route.
+func authorize(scope keys.Scope, w http.ResponseWriter, c *call) error {
+	if scope == anyone || scope == anyKey || c.key.May(scope) {
+		return nil
 	}
-	return nil
+	w.Header().Set("WWW-Authenticate", `Bearer realm="rcpt", error="insufficient_scope", scope="`+string(scope)+`"`)
+	return scopeError{scope}
 }
 
 // bearer reads the secret of "Authorization: Bearer SECRET"; the scheme is

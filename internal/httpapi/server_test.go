@@ -68,13 +68,13 @@ const wholeRequest = "POST /v1/verify HTTP/1.1\r\nHost: api.example.com\r\nAutho
 
 func TestLongestRequestOutlivesTheServersTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := serve(nil)
+		s := serve(t, nil)
 		s.oracle.answer = func(ctx context.Context, r verify.Request) verdict.Verdict {
 			select {
 			case <-ctx.Done():
-				return verdict.Verdict{Status: verdict.Unknown, Reason: verdict.Cancelled}
+				return concluded(r, verdict.Unknown, verdict.Cancelled)
 			case <-time.After(25 * time.Second):
-				return verdict.Verdict{Status: verdict.Unknown, Reason: verdict.Deadline}
+				return concluded(r, verdict.Unknown, verdict.Deadline)
 			}
 		}
 		conn := start(t, s)()
@@ -108,7 +108,7 @@ func TestIdleAndSlowConnectionsAreClosed(t *testing.T) {
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				conn := start(t, serve(nil))()
+				conn := start(t, serve(t, nil))()
 				began := time.Now()
 				go func() { _, _ = io.WriteString(conn, c.sent) }()
 				if _, err := io.ReadAll(conn); err != nil {
@@ -124,7 +124,7 @@ func TestIdleAndSlowConnectionsAreClosed(t *testing.T) {
 
 func TestHugeHeadIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn := start(t, serve(nil))()
+		conn := start(t, serve(t, nil))()
 		go func() {
 			_, _ = io.WriteString(conn, "GET /v1/health HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
 		}()
@@ -137,13 +137,13 @@ func TestHugeHeadIsRefused(t *testing.T) {
 
 func TestManyConnectionsAtOnceAreAllAnswered(t *testing.T) {
 	const many = 300 // two descriptors each stay below common limits
-	s := serve(func(d *Deps) { d.Log = slog.New(slog.DiscardHandler) })
+	s := serve(t, func(d *Deps) { d.Log = slog.New(slog.DiscardHandler) })
 	var arrived, all sync.WaitGroup
 	arrived.Add(many)
 	s.oracle.answer = func(_ context.Context, r verify.Request) verdict.Verdict {
 		arrived.Done()
 		arrived.Wait()
-		return verdict.Verdict{Email: r.Email, Status: verdict.Valid}
+		return concluded(r, verdict.Valid, verdict.SMTPVerified)
 	}
 	srv := httptest.NewUnstartedServer(nil)
 	srv.Config = Server(s)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"rcpt/internal/keys"
 	"rcpt/internal/verdict"
@@ -18,13 +20,15 @@ const (
 	// (contract, "Rate headers").
 	maxQuestion = 64 << 10
 
-	// maxEmail is the longest address there can be, in octets: 64 of local part,
-	// the at sign, 255 of domain (RFC 5321 §4.5.3.1). A longer text is a mistake
-	// of the caller, not an address to judge.
+	// maxEmail is the longest address there can be, in characters, as JSON Schema
+	// counts: 64 of local part, the at sign, 255 of domain (RFC 5321 §4.5.3.1,
+	// where they are octets). A longer text is a mistake of the caller, not an
+	// address to judge.
 	maxEmail = 320
 
 	// answerMargin is the part of timeout_ms kept back for what comes after the
-	// verdict: encoding it (under 1 ms), waiting for a processor when thousands of
+	// verdict: one write that settles the check (some milliseconds), encoding the
+	// answer (under 1 ms), waiting for a processor when thousands of
 	// requests end together, and Lambda handing the answer to the gateway (tens
 	// of milliseconds). It is small against the shortest timeout, 500 ms.
 	answerMargin = 75 * time.Millisecond
@@ -44,13 +48,17 @@ func (a *api) verify(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, v)
+	return writeJSON(w, http.StatusOK, v)
 }
 
-// ask reads the question that /v1/verify and /v1/check share and has it
-// answered.
+// ask reads the question that /v1/verify and /v1/check share and, if the limits
+// of the key allow, has it answered.
 func (a *api) ask(w http.ResponseWriter, r *http.Request, c *call) (verdict.Verdict, error) {
+	verifier := a.Verifier
 	if c.key.Test {
+		verifier = a.TestVerifier
+	}
+	if verifier == nil {
 		return verdict.Verdict{}, errTestKey
 	}
 	body, err := readBody(w, r, maxQuestion)
@@ -65,20 +73,25 @@ func (a *api) ask(w http.ResponseWriter, r *http.Request, c *call) (verdict.Verd
 	if err != nil {
 		return verdict.Verdict{}, err
 	}
-	return onTheWire(a.Verifier.Verify(r.Context(), request)), nil
+	ticket, err := a.admit(w, r, c, request.Deadline)
+	if err != nil {
+		return verdict.Verdict{}, err
+	}
+	return onTheWire(a.admitted(r.Context(), c, ticket, verifier, request)), nil
 }
 
-// question is the body of /v1/verify and /v1/check, with its defaults.
+// question is the body of /v1/verify and /v1/check, with its defaults. What is
+// nil is absent or null.
 type question struct {
 	email     *string
-	mode      string
-	policy    string
+	mode      *string
+	policy    *string
 	timeoutMS int64
 	fresh     bool
 	explain   bool
-	vendors   string
-	onUnknown string
-	webhook   string
+	vendors   *string
+	onUnknown *string
+	webhook   *string
 }
 
 func readQuestion(body []byte) (question, error) {
@@ -100,24 +113,31 @@ func (q question) check() error {
 	switch {
 	case q.email == nil:
 		return badField("email", "is required")
-	case len(*q.email) > maxEmail:
-		return badField("email", "may have %d octets", maxEmail)
-	case q.mode != "" && q.mode != string(verify.Soft) && q.mode != string(verify.Full):
+	case utf8.RuneCountInString(*q.email) > maxEmail:
+		return badField("email", "may have %d characters", maxEmail)
+	case !oneOf(q.mode, string(verify.Soft), string(verify.Full)):
 		return badField("mode", "must be soft or full")
+	case q.policy != nil && *q.policy == "":
+		return badField("policy", "must be the name of a policy")
 	case q.timeoutMS < minTimeoutMS || q.timeoutMS > maxTimeoutMS:
 		return badField("timeout_ms", "must be from %d to %d", minTimeoutMS, maxTimeoutMS)
-	case q.vendors == "on_unknown":
-		return badField("vendors", "on_unknown "+unavailable)
-	case q.vendors != "" && q.vendors != "off":
+	case !oneOf(q.vendors, "off", "on_unknown"):
 		return badField("vendors", "must be off or on_unknown")
-	case q.onUnknown == "reverify":
-		return badField("on_unknown", "reverify "+unavailable)
-	case q.onUnknown != "":
+	case !oneOf(q.vendors, "off"):
+		return badField("vendors", "on_unknown "+unavailable)
+	case !oneOf(q.onUnknown, "reverify"):
 		return badField("on_unknown", "must be reverify")
-	case q.webhook != "":
+	case q.onUnknown != nil:
+		return badField("on_unknown", "reverify "+unavailable)
+	case q.webhook != nil:
 		return badField("webhook_url", unavailable)
 	}
 	return nil
+}
+
+// oneOf reports whether a field has one of the words, or no value at all.
+func oneOf(field *string, words ...string) bool {
+	return field == nil || slices.Contains(words, *field)
 }
 
 // request turns the question into what the verifier takes, in the light of the
@@ -143,12 +163,12 @@ func (q question) request(c *call) (verify.Request, error) {
 // allows.
 func (q question) modeFor(key keys.Key) (verify.Mode, error) {
 	if key.Plan != keys.PlanSoft {
-		if q.mode == "" {
+		if q.mode == nil {
 			return verify.Full, nil
 		}
-		return verify.Mode(q.mode), nil
+		return verify.Mode(*q.mode), nil
 	}
-	if q.mode == string(verify.Full) {
+	if q.mode != nil && *q.mode == string(verify.Full) {
 		return "", errPlan
 	}
 	return verify.Soft, nil
@@ -156,11 +176,11 @@ func (q question) modeFor(key keys.Key) (verify.Mode, error) {
 
 // policyFor is the policy named, where own is the key's, or the key's if none
 // is named.
-func policyFor(name string, key keys.Key) (verify.Policy, error) {
-	if name != "" && name != "own" {
-		return verify.PolicyNamed(name)
+func policyFor(name *string, key keys.Key) (verify.Policy, error) {
+	if !oneOf(name, "own") {
+		return verify.PolicyNamed(*name)
 	}
-	if name == "own" && len(key.Policy) == 0 {
+	if name != nil && len(key.Policy) == 0 {
 		return verify.Policy{}, badField("policy", "own is not set for this key")
 	}
 	policy, err := verify.ParsePolicy(key.Policy)
@@ -187,9 +207,9 @@ func onTheWire(v verdict.Verdict) verdict.Verdict {
 
 func wireTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// writeJSON answers 200. The body is complete before the first octet leaves, so
-// that what cannot be encoded is still a proper error.
-func writeJSON(w http.ResponseWriter, answer any) error {
+// writeJSON answers with a status of success. The body is complete before the
+// first octet leaves, so that what cannot be encoded is still a proper error.
+func writeJSON(w http.ResponseWriter, status int, answer any) error {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
@@ -197,6 +217,7 @@ func writeJSON(w http.ResponseWriter, answer any) error {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // the caller has hung up; there is nobody to tell
 	return nil
 }

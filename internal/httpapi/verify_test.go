@@ -19,7 +19,7 @@ import (
 // asked posts a body and returns what the verifier was asked.
 func asked(t *testing.T, secret, body string) verify.Request {
 	t.Helper()
-	s := serve(nil)
+	s := serve(t, nil)
 	r := post(body)
 	r.Header.Set("Authorization", "Bearer "+secret)
 	if w := s.do(r); w.Code != 200 || len(s.oracle.asked) != 1 {
@@ -91,6 +91,21 @@ func TestBadAddressesAreNoBadRequests(t *testing.T) {
 	}
 }
 
+func TestNumbersWithoutFractionAreWhole(t *testing.T) {
+	for text, want := range map[string]time.Duration{"500.0": 500, "5e2": 500, "25.0E+3": 25000, "4500": 4500, "0.5e3": 500} {
+		got := asked(t, liveSecret, `{"email":"a@b.test","timeout_ms":`+text+`}`).Deadline
+		if want := noon.Add(want*time.Millisecond - answerMargin); !got.Equal(want) {
+			t.Errorf("timeout_ms %s ends at %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestEscapesAreRead(t *testing.T) {
+	if got := asked(t, liveSecret, `{"email":"\ud83d\ude00\\\uD83D\uDE00\\ud83d\u0041@b.test"}`).Email; got != `😀\😀\ud83dA@b.test` {
+		t.Errorf("the escapes arrive as %q", got)
+	}
+}
+
 func TestBadRequestsNameTheField(t *testing.T) {
 	for _, c := range []struct{ claim, body, field, detail string }{
 		{"an empty body", "", "", "the body is empty"},
@@ -105,6 +120,10 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		{"a second object", `{"email":"a@b.test"}{"email":"c@d.test"}`, "", "goes on after its JSON, at octet 21"},
 		{"text behind", `{"email":"a@b.test"} x`, "", "goes on after its JSON, at octet 22"},
 		{"Latin-1", "{\"email\":\"j\xf6rg@b.test\"}", "", "not UTF-8 at octet 12"},
+		{"half a surrogate pair", `{"email":"\ud83da@b.test"}`, "", "half of a surrogate pair at octet 11"},
+		{"the other half", `{"email":"\\\uDE00@b.test"}`, "", "half of a surrogate pair at octet 13"},
+		{"two first halves", `{"email":"\ud83d\ud83d"}`, "", "half of a surrogate pair at octet 11"},
+		{"half a pair at the end", `{"email":"\ud83d"}`, "", "half of a surrogate pair at octet 11"},
 		{"UTF-16", "\xff\xfe{\x00}\x00", "", "not UTF-8 at octet 1"},
 		{"an array", `["a@b.test"]`, "", "not a JSON object"},
 		{"a string", `"a@b.test"`, "", "not a JSON object"},
@@ -119,8 +138,13 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		{"a number for an email", `{"email":5}`, "email", "must be a string"},
 		{"an array for an email", `{"email":["a@b.test"]}`, "email", "must be a string"},
 		{"an object for an email", `{"email":{"email":"a@b.test"}}`, "email", "must be a string"},
-		{"an email of 321 octets", `{"email":"` + strings.Repeat("ö", 160) + `a"}`, "email", "may have 320 octets"},
+		{"an email of 321 characters", `{"email":"` + strings.Repeat("ö", 321) + `"}`, "email", "may have 320 characters"},
 		{"an unknown mode", `{"email":"a@b.test","mode":"hard"}`, "mode", "soft or full"},
+		{"a mode without a word", `{"email":"a@b.test","mode":""}`, "mode", "soft or full"},
+		{"a policy without a name", `{"email":"a@b.test","policy":""}`, "policy", "must be the name of a policy"},
+		{"vendors without a word", `{"email":"a@b.test","vendors":""}`, "vendors", "must be off or on_unknown"},
+		{"on_unknown without a word", `{"email":"a@b.test","on_unknown":""}`, "on_unknown", "must be reverify"},
+		{"a webhook without an address", `{"email":"a@b.test","webhook_url":""}`, "webhook_url", "not available in this deployment yet"},
 		{"a mode that is no string", `{"email":"a@b.test","mode":true}`, "mode", "must be a string"},
 		{"an unknown policy", `{"email":"a@b.test","policy":"lax"}`, "policy", "built in are default, b2b, b2c_strict"},
 		{"a policy as an object", `{"email":"a@b.test","policy":{"free":"block"}}`, "policy", "must be a string"},
@@ -142,7 +166,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			for _, path := range []string{"/v1/verify", "/v1/check"} {
-				s := serve(nil)
+				s := serve(t, nil)
 				r := post(c.body)
 				r.URL.Path = path
 				w := s.do(r)
@@ -164,7 +188,7 @@ func TestNestingBombIsHarmless(t *testing.T) {
 		strings.Repeat(`{"email":`, maxQuestion/9),
 		`{"email":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`,
 	} {
-		if w := serve(nil).do(post(bomb)); w.Code != 400 {
+		if w := serve(t, nil).do(post(bomb)); w.Code != 400 {
 			t.Errorf("%.20s... answers %d", bomb, w.Code)
 		}
 	}
@@ -172,10 +196,10 @@ func TestNestingBombIsHarmless(t *testing.T) {
 
 func TestBodyEndsAt64KB(t *testing.T) {
 	fits := `{"email":"a@b.test"}` + strings.Repeat(" ", maxQuestion-20)
-	if w := serve(nil).do(post(fits)); w.Code != 200 {
+	if w := serve(t, nil).do(post(fits)); w.Code != 200 {
 		t.Errorf("a body of 64 KB answers %d", w.Code)
 	}
-	w := serve(nil).do(post(fits + " "))
+	w := serve(t, nil).do(post(fits + " "))
 	if p := problemOf(t, w); w.Code != 413 || p.Detail != "the body may have 64 KB" {
 		t.Errorf("one octet more answers %d %+v", w.Code, p)
 	}
@@ -188,7 +212,7 @@ func TestJSONIsReadWhateverItsType(t *testing.T) {
 	} {
 		r := post(" {\"email\":\"a@b.test\"}")
 		r.Header.Set("Content-Type", kind)
-		if w := serve(nil).do(r); w.Code != 200 {
+		if w := serve(t, nil).do(r); w.Code != 200 {
 			t.Errorf("Content-Type %q answers %d", kind, w.Code)
 		}
 	}
@@ -201,14 +225,14 @@ func TestWhatIsNoJSONIsToldWhatToSend(t *testing.T) {
 	} {
 		r := post(body)
 		r.Header.Set("Content-Type", kind)
-		w := serve(nil).do(r)
+		w := serve(t, nil).do(r)
 		if w.Code != 400 || !strings.Contains(problemOf(t, w).Detail, "Content-Type: application/json") {
 			t.Errorf("Content-Type %q answers %d", kind, w.Code)
 		}
 	}
 	r := post(`{"email":"a@b.test"}`)
 	r.Header.Set("Content-Encoding", "gzip")
-	if w := serve(nil).do(r); w.Code != 400 || !strings.Contains(problemOf(t, w).Detail, "compressed") {
+	if w := serve(t, nil).do(r); w.Code != 400 || !strings.Contains(problemOf(t, w).Detail, "compressed") {
 		t.Errorf("a compressed body answers %d", w.Code)
 	}
 }
@@ -222,7 +246,7 @@ func TestKeysThatMayNotAskThis(t *testing.T) {
 		{"a test key has no simulator yet", testSecret, `{"email":"a@b.test"}`, "", 403},
 		{"a broken policy is not the caller's fault", badSecret, `{"email":"a@b.test"}`, "", 500},
 	} {
-		s := serve(nil)
+		s := serve(t, nil)
 		r := post(c.body)
 		r.Header.Set("Authorization", "Bearer "+c.secret)
 		w := s.do(r)
@@ -233,7 +257,7 @@ func TestKeysThatMayNotAskThis(t *testing.T) {
 }
 
 func TestVerdictIsAnsweredAsItIs(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	occurred := time.Date(2026, 5, 13, 12, 0, 0, 999, time.FixedZone("CEST", 2*3600))
 	s.oracle.answer = func(_ context.Context, r verify.Request) verdict.Verdict {
 		return verdict.Verdict{
@@ -256,7 +280,7 @@ func TestVerdictIsAnsweredAsItIs(t *testing.T) {
 }
 
 func TestAnswerThatCannotBeEncodedIsA500(t *testing.T) {
-	s := serve(nil)
+	s := serve(t, nil)
 	s.oracle.answer = func(context.Context, verify.Request) verdict.Verdict {
 		return verdict.Verdict{Evidence: math.NaN()}
 	}
@@ -267,11 +291,11 @@ func TestAnswerThatCannotBeEncodedIsA500(t *testing.T) {
 
 func TestCallersContextReachesTheVerifier(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
-	s := serve(nil)
-	s.oracle.answer = func(ctx context.Context, _ verify.Request) verdict.Verdict {
+	s := serve(t, nil)
+	s.oracle.answer = func(ctx context.Context, r verify.Request) verdict.Verdict {
 		hangUp()
 		<-ctx.Done()
-		return verdict.Verdict{Status: verdict.Unknown, Reason: verdict.Cancelled}
+		return concluded(r, verdict.Unknown, verdict.Cancelled)
 	}
 	if w := s.do(post(`{"email":"a@b.test"}`).WithContext(ctx)); w.Code != 200 {
 		t.Errorf("status %d", w.Code)
@@ -280,7 +304,7 @@ func TestCallersContextReachesTheVerifier(t *testing.T) {
 
 func FuzzQuestionIsWhatEncodingJSONReads(f *testing.F) {
 	for _, body := range []string{
-		`{"email":"a@b.test"}`, `{"email":"a@b.test","timeout_ms":500,"fresh":true}`, `{"email":"\ud800"}`, "\ufeff{}",
+		`{"email":"a@b.test"}`, `{"email":"a@b.test","timeout_ms":5e2,"fresh":true}`, `{"email":"\ud800"}`, "\ufeff{}",
 		`{"email":null}`, `{"email":"a","email":"b"}`, `[[[[`, `{"email":{}}`, "{\"email\":\"\xff\"}", `{"Email":"x"}`, `{}{}`,
 	} {
 		f.Add([]byte(body))
@@ -295,14 +319,14 @@ func FuzzQuestionIsWhatEncodingJSONReads(f *testing.F) {
 		}
 		var want struct {
 			Email     string
-			TimeoutMS *int64 `json:"timeout_ms"`
+			TimeoutMS *float64 `json:"timeout_ms"` // integers in any spelling
 			Fresh     bool
 		}
 		if err := json.Unmarshal(body, &want); err != nil {
 			t.Fatalf("%q was accepted, encoding/json says %v", body, err)
 		}
 		if want.TimeoutMS == nil {
-			want.TimeoutMS = new(int64(defaultTimeoutMS))
+			want.TimeoutMS = new(float64(defaultTimeoutMS))
 		}
 		got := fmt.Sprint(*q.email, q.timeoutMS, q.fresh)
 		if want := fmt.Sprint(want.Email, *want.TimeoutMS, want.Fresh); got != want {
@@ -312,13 +336,13 @@ func FuzzQuestionIsWhatEncodingJSONReads(f *testing.F) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	s := serve(nil)
+	s := serve(b, nil)
 	s.oracle.answer = func(_ context.Context, r verify.Request) verdict.Verdict {
-		return verdict.Verdict{Email: r.Email, Status: verdict.Valid}
+		return concluded(r, verdict.Valid, verdict.SMTPVerified)
 	}
 	for b.Loop() {
 		s.log.Reset()
 		s.oracle.asked = s.oracle.asked[:0]
-		s.ServeHTTP(httptest.NewRecorder(), post(`{"email":"a@b.test","timeout_ms":3000}`))
+		s.bare.ServeHTTP(httptest.NewRecorder(), post(`{"email":"a@b.test","timeout_ms":3000}`))
 	}
 }

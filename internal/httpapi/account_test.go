@@ -1,0 +1,252 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"rcpt/internal/embedded"
+	"rcpt/internal/keys"
+	"rcpt/internal/usage"
+)
+
+// desk is a handler of both functions over real tables, and secrets of keys of
+// two accounts.
+type desk struct {
+	*service
+	book  *keys.Book
+	clock time.Time
+
+	admin      string // of the account operator
+	acme       string // every scope but admin
+	acmeReader string // the scope verify alone
+	acmeReport string // the scope report alone
+	acmeTest   string
+	other      string // of the account other, every scope but admin
+	revoked    string // of the account acme, as is the next
+	expired    string
+}
+
+func newDesk(t *testing.T, change func(*Deps)) *desk {
+	t.Helper()
+	db, err := embedded.Open(t.TempDir(), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d := &desk{clock: noon}
+	now := func() time.Time { return d.clock }
+	d.book = keys.NewBook(db.Control(), db.Vault(), now, rand.Reader)
+	d.service = serve(t, func(deps *Deps) {
+		deps.Keys, deps.Book, deps.Now = d.book, d.book, now
+		deps.Meter = usage.NewMeter(db.Control(), now, nil)
+		if change != nil {
+			change(deps)
+		}
+	})
+	_, made, err := d.book.Create(t.Context(), keys.Draft{Account: "operator", Scopes: []keys.Scope{keys.Admin}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.admin = made.API
+	d.acme = d.create(t, `{"account":"acme"}`)
+	d.acmeReader = d.create(t, `{"account":"acme","scopes":["verify"]}`)
+	d.acmeReport = d.create(t, `{"account":"acme","scopes":["report"]}`)
+	d.acmeTest = d.create(t, `{"account":"acme","test":true}`)
+	d.other = d.create(t, `{"account":"other"}`)
+	d.revoked = d.create(t, `{"account":"acme"}`)
+	if err := d.book.Revoke(t.Context(), idOf(d.revoked)); err != nil {
+		t.Fatal(err)
+	}
+	d.expired = d.create(t, `{"account":"acme","expires_at":"2026-11-13T12:00:01Z"}`)
+	d.clock = noon.Add(time.Second)
+	return d
+}
+
+// create makes a key over HTTP and returns its secret.
+func (d *desk) create(t *testing.T, body string) string {
+	t.Helper()
+	w := d.ask("POST", "/v1/keys", d.admin, body)
+	var made struct{ Secret string }
+	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != 201 {
+		t.Fatalf("create %s: status %d, %s", body, w.Code, w.Body)
+	}
+	return made.Secret
+}
+
+// ask sends a request with a secret; an empty one is left out.
+func (d *desk) ask(method, target, secret, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if secret != "" {
+		r.Header.Set("Authorization", "Bearer "+secret)
+	}
+	return d.do(r)
+}
+
+// total is how many checks of a key are counted.
+func (d *desk) total(t *testing.T, secret string) int64 {
+	t.Helper()
+	var report struct{ Total int64 }
+	w := d.ask("GET", "/v1/usage", secret, "")
+	if err := json.Unmarshal(w.Body.Bytes(), &report); err != nil || w.Code != 200 {
+		t.Fatalf("usage: status %d, %s", w.Code, w.Body)
+	}
+	return report.Total
+}
+
+// idOf is the id inside of a secret.
+func idOf(secret string) string { return secret[8:16] }
+
+// sample is a good request to a route and what is wrong with others.
+type sample struct {
+	route  string
+	caller string   // secret of a good request
+	lacks  string   // secret of a key of the account acme without the scope; empty: any will do
+	body   string   // of a good request
+	status int      // its answer
+	bodies []string // malformed ones
+	query  []string // malformed ones
+}
+
+func (d *desk) samples() []sample {
+	listQueries := []string{
+		"limit=0", "limit=201", "limit=x", "limit=1e2", "limit=+5", "limit=", "limit=5&limit=5", "next=", "next=!", "next=%00", "nxt=aaaaaaaa",
+		"account=", "account=" + strings.Repeat("a", 129), "account=%ff", "%zz", "a;b",
+	}
+	return []sample{
+		{route: "POST /v1/verify", caller: d.acme, lacks: d.acmeReport, body: goodQuestion, status: 200, bodies: []string{"", `{"email":5}`}},
+		{route: "POST /v1/check", caller: d.acme, lacks: d.acmeReport, body: goodQuestion, status: 200, bodies: []string{"", `{"email":5}`}},
+		{route: "GET /v1/health", status: 200},
+		{route: "POST /v1/keys", caller: d.admin, lacks: d.acme, body: `{"account":"acme"}`, status: 201, bodies: []string{"", "[]", "{}", `{"account":5}`}},
+		{route: "GET /v1/keys", caller: d.acme, status: 200, query: listQueries},
+		{route: "GET /v1/keys/{id}", caller: d.acmeReport, status: 200},
+		{route: "PATCH /v1/keys/{id}", caller: d.admin, lacks: d.acme, body: `{"label":"x"}`, status: 200, bodies: []string{"", "null", `{"account":"b"}`}},
+		{route: "POST /v1/keys/{id}/rotate", caller: d.admin, lacks: d.acme, body: `{"overlap":"1h"}`, status: 200, bodies: []string{"{", `{"overlap":5}`}},
+		{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
+		{route: "GET /v1/audit", caller: d.admin, lacks: d.acme, status: 200, query: listQueries},
+		{route: "GET /v1/usage", caller: d.acmeReport, status: 200, query: []string{
+			"days=0", "days=366", "days=x", "days=", "from=2026-11-13&days=3", "from=13.11.2026", "from=2026-11-31", "from=2026-11-14", "to=",
+			"from=2026-11-12&to=2026-11-11", "from=2025-01-01&to=2026-01-01", "day=3", "%zz",
+		}},
+		{route: "GET /v1/openapi.json", status: 200},
+		{route: "GET /docs", status: 200},
+	}
+}
+
+func TestEveryRouteHasASample(t *testing.T) {
+	var served, sampled []string
+	for _, r := range routes() {
+		served = append(served, r.method+" "+r.path)
+	}
+	for _, s := range newDesk(t, nil).samples() {
+		sampled = append(sampled, s.route)
+	}
+	for _, r := range served {
+		if !strings.Contains(strings.Join(sampled, "\n")+"\n", r+"\n") {
+			t.Errorf("%s has no sample", r)
+		}
+	}
+	if len(sampled) != len(served) {
+		t.Errorf("%d samples for %d routes", len(sampled), len(served))
+	}
+}
+
+func TestEveryRouteIsGuarded(t *testing.T) {
+	d := newDesk(t, nil)
+	forged := d.acme[:len(d.acme)-1] + string('a'+('b'-d.acme[len(d.acme)-1])&1)
+	for _, s := range d.samples() {
+		t.Run(s.route, func(t *testing.T) {
+			method, path, _ := strings.Cut(s.route, " ")
+			one := strings.Contains(path, "{id}")
+			of := func(secret string) string { return strings.Replace(path, "{id}", idOf(secret), 1) }
+			expect := func(claim, target, secret, body string, status int) {
+				t.Helper()
+				w := d.ask(method, target, secret, body)
+				if w.Code != status {
+					t.Errorf("%s: %s %s answers %d, want %d: %s", claim, method, target, w.Code, status, w.Body)
+				}
+				if status >= 400 {
+					problemOf(t, w)
+				}
+			}
+			if s.caller != "" {
+				for claim, secret := range map[string]string{
+					"no key": "", "a revoked key": d.revoked, "an expired key": d.expired, "a malformed key": "rk_live_x", "a hook token": "hk_" + d.acme[8:],
+					"a forged key": forged, "another kind": strings.Replace(d.acme, "live", "test", 1),
+				} {
+					expect(claim, of(d.acme), secret, s.body, 401)
+				}
+			}
+			if s.lacks != "" {
+				expect("without the scope", of(d.acme), s.lacks, s.body, 403)
+				expect("without the scope, malformed", of(d.acme), s.lacks, "{", 403)
+			}
+			if one {
+				for claim, secret := range map[string]string{"of a foreign account": d.other, "of nobody, asked by a customer": d.acme, "of nobody": d.admin} {
+					target := strings.Replace(path, "{id}", "nosuchid", 1)
+					if secret == d.other {
+						target = of(d.acme)
+					}
+					expect(claim, target, secret, s.body, 404)
+					expect(claim+", malformed", target, secret, "{", 404)
+				}
+			}
+			for _, body := range s.bodies {
+				expect("malformed: "+body, of(d.acme), s.caller, body, 400)
+			}
+			for _, query := range s.query {
+				expect("malformed", of(d.acme)+"?"+query, s.caller, "", 400)
+			}
+			expect("good", of(d.acmeReader), s.caller, s.body, s.status)
+		})
+	}
+}
+
+// A key must not be able to tell a foreign object from none.
+func TestForeignAndMissingLookTheSame(t *testing.T) {
+	d := newDesk(t, nil)
+	text := func(target, secret string) string {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		r.Header.Set("X-Request-Id", "req-1")
+		return string(response(d.do(r)))
+	}
+	for _, c := range []struct{ foreign, missing string }{
+		{"/v1/keys/" + idOf(d.acme), "/v1/keys/nosuchid"},
+		{"/v1/usage?key=" + idOf(d.acme), "/v1/usage?key=nosuchid"},
+		{"/v1/usage?key=" + idOf(d.acme), "/v1/usage?key=%00"},
+		{"/v1/keys?account=acme", "/v1/keys?account=nobody"},
+	} {
+		foreign, missing := text(c.foreign, d.other), text(c.missing, d.other)
+		if foreign != missing || !strings.HasPrefix(foreign, "HTTP/1.1 404") {
+			t.Errorf("%s answers\n%s%s answers\n%s", c.foreign, foreign, c.missing, missing)
+		}
+	}
+}
+
+func TestFunctionsServeTheirOwnRoutesAlone(t *testing.T) {
+	book := newDesk(t, nil).book
+	for claim, c := range map[string]struct {
+		change func(*Deps)
+		part   part
+	}{
+		"functions/verify":  {func(*Deps) {}, verifyPart},
+		"functions/account": {func(d *Deps) { d.Verifier, d.Health, d.Book = nil, nil, book }, accountPart},
+	} {
+		s := serve(t, c.change)
+		s.Handler = s.bare // the description is of both functions together
+		for _, r := range routes() {
+			w := s.do(httptest.NewRequest(r.method, strings.Replace(r.path, "{id}", "nosuchid", 1), nil))
+			if served := !strings.Contains(w.Body.String(), "No such path"); served != (r.part == c.part) {
+				t.Errorf("%s: %s %s answers %d %s", claim, r.method, r.path, w.Code, w.Body)
+			}
+		}
+	}
+}
