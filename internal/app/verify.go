@@ -28,6 +28,7 @@ import (
 	"rcpt/internal/safedial"
 	"rcpt/internal/smtpprobe"
 	"rcpt/internal/store"
+	"rcpt/internal/usage"
 	"rcpt/internal/verify"
 )
 
@@ -42,6 +43,11 @@ type Ports struct {
 	Secret  []byte       // keys the hashes of addresses
 	Version string       // of the build, for /v1/health
 	Now     func() time.Time
+
+	// What functions in one process share, so that each notices at once what
+	// another one does. Nil: each has one of its own, as on AWS.
+	Book  *keys.Book
+	Meter *usage.Meter
 }
 
 // Simulation is the mail internet under .test.
@@ -57,14 +63,29 @@ func Verify(cfg config.Config, p Ports) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	simulated, err := testVerifier(p)
+	if err != nil {
+		return nil, err
+	}
 	return httpapi.New(httpapi.Deps{
-		Keys: Keys(p), Verifier: verifier, Health: health(p), Log: p.Log, Now: p.Now,
+		Keys: Keys(p), Meter: Meter(p), Verifier: verifier, TestVerifier: simulated, Health: health(p), Log: p.Log, Now: p.Now,
 	}), nil
 }
 
-// Keys opens the book of API keys.
+// Keys is the book of API keys, opened unless the ports hold it.
 func Keys(p Ports) *keys.Book {
+	if p.Book != nil {
+		return p.Book
+	}
 	return keys.NewBook(p.Control, p.Vault, p.Now, rand.Reader)
+}
+
+// Meter is what admits and counts checks, opened unless the ports hold it.
+func Meter(p Ports) *usage.Meter {
+	if p.Meter != nil {
+		return p.Meter
+	}
+	return usage.NewMeter(p.Control, p.Now, nil)
 }
 
 // verifier joins the pipeline: lists, DNS, prober, cache.

@@ -48,19 +48,21 @@ func echo(t *testing.T) http.Handler {
 }
 
 func TestEverySampleEventReachesTheHandlerWhole(t *testing.T) {
-	files, err := filepath.Glob("../../events/verify/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no sample events: %v", err)
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		t.Run(name, func(t *testing.T) {
-			answer, err := HTTP(echo(t))(t.Context(), readEvent(t, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden(t, filepath.Join("testdata", name), answer)
-		})
+	for _, function := range []string{"verify", "account"} {
+		files, err := filepath.Glob("../../events/" + function + "/*.json")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no sample events of %s: %v", function, err)
+		}
+		for _, file := range files {
+			name := filepath.Join(function, filepath.Base(file))
+			t.Run(name, func(t *testing.T) {
+				answer, err := HTTP(echo(t))(t.Context(), readEvent(t, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				golden(t, filepath.Join("testdata", name), answer)
+			})
+		}
 	}
 }
 
