@@ -21,21 +21,24 @@ const policy = `
 	lists     : address store
 	pace      : reply store
 	smtpprobe : address mx pace reply safedial
-	keys      : store
-	sim       : address
+	keys usage : store
+	sim       : mx
 
 	verify  : address lists mx pace reply smtpprobe store verdict
-	httpapi : keys store verdict verify
+	httpapi : httpapi/docs keys store usage verdict verify
 	trigger :
 
-	app      : address config httpapi keys lists mx pace safedial smtpprobe store verdict verify
+	app      : address config httpapi keys lists mx pace safedial sim smtpprobe store usage verdict verify
 	embedded : store
 
+	httpapi/docs    :
+	httpapi/apitest :
 	store/storetest : store
 	mx/mxtest       :
 
+	infra/bench      :
 	infra/local      : app config embedded httpapi keys pace sim trigger
-	functions/verify : app config embedded trigger
+	functions/verify functions/account : app config embedded trigger
 `
 
 // outside says which of our packages may import modules of others whose reach
@@ -47,6 +50,7 @@ const outside = `
 	github.com/aws/aws-xray-sdk-go/         : telemetry
 	github.com/miekg/dns                    : mx mx/mxtest sim
 	go.etcd.io/bbolt                        : embedded
+	github.com/santhosh-tekuri/jsonschema/  : httpapi/apitest
 `
 
 // TestImports parses the imports itself, tests left out: the test cache does

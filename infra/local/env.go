@@ -89,7 +89,7 @@ func readEnv(path string) (environment, error) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		for _, field := range env.lines() {
 			if field.name == name {
-				*field.value = value
+				*field.value = unquote(value)
 			}
 		}
 	}
@@ -101,7 +101,7 @@ func readEnv(path string) (environment, error) {
 func writeEnv(path string, env environment) error {
 	var text strings.Builder
 	for _, field := range env.lines() {
-		fmt.Fprintf(&text, "%s=%s\n", field.name, *field.value)
+		fmt.Fprintf(&text, "%s=%s\n", field.name, quote(*field.value))
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".env-*") // 0600
 	if err != nil {
@@ -116,6 +116,29 @@ func writeEnv(path string, env environment) error {
 		return errors.Join(fmt.Errorf("write keys: %w", err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// quote writes a value for a shell. Keys and ordinary URLs stand as they are,
+// for readers that know no quotes.
+func quote(value string) string {
+	if !strings.ContainsFunc(value, notPlain) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+func unquote(text string) string {
+	inner, quoted := strings.CutPrefix(text, "'")
+	if !quoted {
+		return text
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(inner, "'"), `'\''`, "'")
+}
+
+// notPlain allows what means nothing to a shell.
+func notPlain(c rune) bool {
+	letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+	return !letter && !strings.ContainsRune("_-.:/+=@%,[]", c)
 }
 
 // requestID is what the gateway calls one request.

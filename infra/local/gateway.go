@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"rcpt/internal/trigger"
 )
 
 // function is a Lambda handler for HTTP events.
@@ -30,27 +33,53 @@ type gateway struct {
 }
 
 func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		http.Error(w, `{"message":"Request Entity Too Large"}`, http.StatusRequestEntityTooLarge)
+	id := requestID()
+	if r.ContentLength > maxBody { // the reader finds out when the length was not told
+		refuse(w, id, http.StatusRequestEntityTooLarge)
 		return
 	}
-	if err != nil {
-		return // the client is gone
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(w, id, http.StatusRequestEntityTooLarge)
+		return
+	case err != nil: // cut off, too slow, or not in the chunks it promised
+		refuse(w, id, http.StatusBadRequest)
+		return
 	}
-	answer, err := g.function(r.Context(), g.event(r, body))
+	answer, err := g.function(r.Context(), g.event(r, id, body))
 	if err != nil {
-		http.Error(w, `{"message":"Internal Server Error"}`, http.StatusInternalServerError)
+		refuse(w, id, http.StatusInternalServerError)
 		return
 	}
 	writeAnswer(w, r, answer)
 }
 
+// refuse answers a request of which no event can be made, or whose function
+// did not return. The gateway of AWS has words of its own for that; here these
+// errors have the form of all others (RFC 9457).
+func refuse(w http.ResponseWriter, id string, status int) {
+	slug, detail := "internal", "something went wrong on our side; report the request id if it happens again"
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		slug, detail = "too-large", "the body is larger than any request may be"
+	case http.StatusBadRequest:
+		slug, detail = "bad-request", "the body did not arrive whole"
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set(trigger.RequestIDHeader, id)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{ // the caller has hung up; there is nobody to tell
+		"type": "/problems/" + slug, "title": http.StatusText(status), "status": status, "detail": detail, "request_id": id,
+	})
+}
+
 // event is the request as API Gateway hands it over: header names in lower
 // case, repeated ones joined with commas, the path decoded, cookies apart,
 // a body that is not text in base64.
-func (g gateway) event(r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
+func (g gateway) event(r *http.Request, id string, body []byte) events.APIGatewayV2HTTPRequest {
 	now := g.now().UTC()
 	ip, _, _ := net.SplitHostPort(r.RemoteAddr)
 	e := events.APIGatewayV2HTTPRequest{
@@ -58,7 +87,7 @@ func (g gateway) event(r *http.Request, body []byte) events.APIGatewayV2HTTPRequ
 		Headers: map[string]string{"host": r.Host}, Cookies: r.Header.Values("Cookie"),
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			RouteKey: "$default", Stage: "$default", DomainName: r.Host, APIID: "local", AccountID: "local",
-			RequestID: requestID(), Time: now.Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
+			RequestID: id, Time: now.Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
 			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{
 				Method: r.Method, Path: r.URL.Path, Protocol: r.Proto, SourceIP: ip, UserAgent: r.UserAgent(),
 			},

@@ -5,16 +5,19 @@
 //
 //	main.go     settings, adapters, parts, the listener, the end
 //	gateway.go  HTTP request -> Lambda event -> HTTP answer
+//	routes.go   which function an event goes to
 //	env.go      the keys it makes once, and the file that tells them
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,12 +30,12 @@ import (
 	"rcpt/internal/httpapi"
 	"rcpt/internal/pace"
 	"rcpt/internal/sim"
-	"rcpt/internal/trigger"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once; nothing acknowledged is lost
 	if err := run(ctx, os.Getenv, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "rcpt:", err)
 		os.Exit(1)
@@ -60,7 +63,7 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 		return err
 	}
 	defer closeSim()
-	handler, err := app.Verify(cfg, ports)
+	handle, err := functions(cfg, ports)
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,13 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	welcome(out, cfg, env)
 
 	go housekeep(ctx, cfg, db, ports.Egress, log)
-	server := httpapi.Server(gateway{function: trigger.HTTP(handler), now: time.Now})
+	server := httpapi.Server(gateway{function: handle, now: time.Now})
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn) // such as missing descriptors
+	return serve(ctx, server, listener)
+}
+
+// serve answers until ctx ends, and then what has been asked by then.
+func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -87,7 +96,10 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	// The longest request may still be answered.
 	ending, cancel := context.WithTimeout(context.Background(), 26*time.Second)
 	defer cancel()
-	return server.Shutdown(ending)
+	if err := server.Shutdown(ending); err != nil {
+		return fmt.Errorf("answer requests under way: %w", errors.Join(err, server.Close()))
+	}
+	return nil
 }
 
 // open gathers the ports: embedded storage and, unless switched off, the
@@ -105,6 +117,7 @@ func open(cfg config.Config, db *embedded.DB, log *slog.Logger) (app.Ports, func
 		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Egress: new(pace.Egress),
 		Log: log, Secret: secret, Version: "local", Now: time.Now,
 	}
+	p.Book, p.Meter = app.Keys(p), app.Meter(p)
 	if !cfg.Sim {
 		return p, func() {}, nil
 	}
@@ -119,10 +132,12 @@ func open(cfg config.Config, db *embedded.DB, log *slog.Logger) (app.Ports, func
 // publicURL is how the outside reaches us: as set, else where we listen, which
 // with port 0 is known only now.
 func publicURL(cfg config.Config, getenv func(string) string, l net.Listener) string {
-	if _, port, _ := net.SplitHostPort(cfg.Addr); port == "0" && getenv("RCPT_PUBLIC_URL") == "" {
-		return "http://" + l.Addr().String()
+	host, port, _ := net.SplitHostPort(cfg.Addr)
+	if port != "0" || getenv("RCPT_PUBLIC_URL") != "" {
+		return cfg.PublicURL
 	}
-	return cfg.PublicURL
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port)
 }
 
 func welcome(out io.Writer, cfg config.Config, env environment) {
@@ -135,7 +150,7 @@ func welcome(out io.Writer, cfg config.Config, env environment) {
   . %s
   curl -s $RCPT_URL/v1/verify -H "Authorization: Bearer $RCPT_KEY" -d '{"email":"alice@ok.test"}'
 
-`, env.URL, file)
+`, env.URL, quote(file))
 }
 
 // housekeep does what the clock does on AWS: it looks after our own way out to

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// named is a handler that answers with its name.
+func named(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(name)) })
+}
+
+func TestPathChoosesTheFunction(t *testing.T) {
+	pick := routed(map[string]http.Handler{"verify": named("verify"), "account": named("account")})
+	for path, want := range map[string]string{
+		"/v1/verify": "verify", "/v1/check": "verify", "/v1/health": "verify", "/": "verify", "/v1/nothing": "verify", "/v1": "verify",
+		"/v1/keys": "account", "/v1/keys/": "account", "/v1/keys/abc": "account", "/v1/keys/abc/rotate": "account",
+		"/v1/keysmith": "verify", "/V1/keys": "verify", "/v1/usage": "account", "/v1/audit": "account", "/docs": "account", "/docs/x": "account",
+		"/v1/openapi.json": "account", "/v1/openapi.json5": "verify",
+	} {
+		for _, method := range []string{"GET", "POST", "BREW"} {
+			var e events.APIGatewayV2HTTPRequest
+			e.RawPath, e.RequestContext.HTTP.Method = path, method
+			answer, err := pick(t.Context(), e)
+			if err != nil || answer.Body != want {
+				t.Errorf("%s %s goes to %q, error %v; want %s", method, path, answer.Body, err, want)
+			}
+		}
+	}
+}
+
+func TestEveryRouteNamesAFunction(t *testing.T) {
+	for _, route := range routes() {
+		if !slices.Contains([]string{"verify", "account"}, route.function) {
+			t.Errorf("%s goes to %q", route.path, route.function)
+		}
+	}
+}
