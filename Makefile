@@ -23,6 +23,17 @@ test: lint ## everything that needs only Go: format, vet, lint, unit and end-to-
 race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(PACKAGES)
 
+.PHONY: test-api
+test-api: .build/schemathesis ## schemathesis and the programs of /docs against a running rcpt (Python 3, Node 20, curl)
+	@$(ENV) go build -o .build/local ./infra/local
+	@infra/test-api/run.sh
+
+.build/schemathesis: infra/test-api/requirements.txt
+	@rm -rf $@
+	@python3 -m venv $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
 	@unformatted=$$(gofmt -l functions infra internal); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -30,6 +41,13 @@ lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
 	go tool staticcheck $(PACKAGES)
 	go tool errcheck $(PACKAGES)
 	go tool ineffassign $(PACKAGES)
+
+.PHONY: bench
+bench: ## warm checks over HTTP beside an empty handler, median of five runs
+	@mkdir -p .build
+	@$(ENV) go build -o .build/local ./infra/local
+	@$(ENV) go build -o .build/bench ./infra/bench
+	@.build/bench
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 60s)
