@@ -70,7 +70,7 @@ func TestQuotaIsExactThoughTheProcessDies(t *testing.T) {
 	var answered atomic.Int64
 	for kill := range kills + 1 {
 		var enough atomic.Int64
-		enough.Store(quota / (kills + 5)) // answers until the next death; none before the last
+		enough.Store(quota / (2 * kills)) // answers until the next death; the month outlasts the deaths
 		if kill == kills {
 			enough.Store(quota)
 		}
@@ -104,7 +104,7 @@ func TestQuotaIsExactThoughTheProcessDies(t *testing.T) {
 		}
 		wg.Wait()
 		if kill < kills {
-			_ = p.wait()
+			_ = p.end(syscall.SIGKILL)
 			p = launchIn(t, data)
 		}
 	}
