@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,10 +13,13 @@ import (
 // need nothing but Go:
 //
 //	curl [-s] [-i] [-X method] [-H 'name: value']... [-d body] url
-func curl() {
+func curl(wire *described) {
 	order, err := readOrder(os.Args[1:])
 	if err == nil {
 		err = order.run(os.Stdout)
+	}
+	if err == nil && wire.wrong.Load() > 0 {
+		err = errors.New("the exchange was not as described")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "curl:", err)

@@ -12,7 +12,8 @@ import (
 // TestMain makes the test binary the product and curl as well: started again
 // under one of these names it is that command, in a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"curl": curl, "rcpt": func() {
+	wire := describe()
+	testscript.Main(suite{m, wire}, map[string]func(){"curl": func() { curl(wire) }, "rcpt": func() {
 		go endWithParent()
 		main()
 	}})

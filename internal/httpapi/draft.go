@@ -155,8 +155,12 @@ func policyOf(m maybe[json.RawMessage]) ([]byte, error) {
 	case text[0] == '{':
 		// ParsePolicy takes names without case and twice; what is stored is read
 		// by others, too.
-		if err := decodeFields(text, "policy.", rules()); err != nil {
+		fields := rules()
+		if err := decodeFields(text, "policy.", fields); err != nil {
 			return nil, err
+		}
+		if base := *fields["extends"].(**string); base != nil && *base == "" {
+			return nil, badField("policy.extends", "must be the name of a policy")
 		}
 	case text[0] != '"' || string(text) == `""`:
 		return nil, badField("policy", "must be the name of a policy, an object or null")
@@ -176,7 +180,7 @@ func rules() map[string]any {
 		"extends", "valid", "invalid", "disposable", "disposable_suspected", "catch_all", "unconfirmed", "mailbox_full", "spam_trap",
 		"possible_typo", "soft_bounced", "soft_bounced_repeated", "temporary", "undecidable", "soft_ok", "role", "free", "relay", "tag",
 	} {
-		fields[name] = new(string)
+		fields[name] = new(*string)
 	}
 	return fields
 }

@@ -31,6 +31,8 @@ func badProperties() []struct{ body, field, detail string } {
 		{`"policy":{"Free":"block"}`, "policy.Free", "there is no such field"},
 		{`"policy":{"name":"b2b"}`, "policy.name", "there is no such field"},
 		{`"policy":{"free":"block","free":"accept"}`, "policy.free", "given twice"},
+		{`"policy":{"free":""}`, "policy", "is no action"},
+		{`"policy":{"extends":""}`, "policy.extends", "must be the name of a policy"},
 		{`"policy":{"free":true}`, "policy.free", "must be a string"},
 		{`"policy":{"extends":"` + strings.Repeat("x", 9000) + `"}`, "policy", ""},
 		{`"limits":5`, "limits", "an object or null"},

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Starts rcpt on a free port and a folder of its own, has schemathesis hold it
+# against its OpenAPI description, runs the programs of /docs, and looks whether
+# rcpt ends in order with nothing in its log that should not be there.
+#
+#   SEED     of what schemathesis sends (default 1)
+#   EXAMPLES how many tries an operation gets (default 300)
+#
+# Nothing leaves the machine: names outside .test are asked of a port where
+# nobody listens.
+set -eu
+cd "$(dirname "$0")/../.."
+root=$PWD
+schemathesis=$root/.build/schemathesis/bin
+
+work=$(mktemp -d)
+env -i RCPT_ADDR=127.0.0.1:0 RCPT_DATA="$work/data" RCPT_DNS=127.0.0.1:1 .build/local >"$work/out" 2>"$work/log" &
+rcpt=$!
+trap 'kill "$rcpt" 2>/dev/null || true; rm -rf "$work"' EXIT
+until grep -q 'listens on' "$work/out"; do
+	kill -0 "$rcpt" || { cat "$work/log"; exit 1; }
+	sleep 0.1
+done
+set -a
+. "$work/data/env"
+set +a
+
+# A key that may do everything. Its policy lets requests name it.
+answer=$(curl -sS --fail-with-body "$RCPT_URL/v1/keys" -H "Authorization: Bearer $RCPT_ADMIN_KEY" \
+	-d '{"account":"schemathesis","scopes":["verify","report","jobs","providers","admin"],"policy":"b2b"}')
+key=$(printf %s "$answer" | sed 's/.*"secret":"\([^"]*\)".*/\1/')
+
+# The keys of this run, by the id inside of each.
+RUN_KEYS=
+for secret in "$key" "$RCPT_KEY" "$RCPT_ADMIN_KEY"; do
+	secret=${secret#rk_*_}
+	RUN_KEYS="$RUN_KEYS ${secret%%_*}"
+done
+export RUN_KEYS
+
+# From a file, so that the description's own path is asked for like the others.
+curl -sS --fail "$RCPT_URL/v1/openapi.json" >"$work/openapi.json"
+(
+	cd "$work"
+	PYTHONPATH=$root/infra/test-api PYTHONDONTWRITEBYTECODE=1 timeout 400 \
+		"$schemathesis/st" --config-file "$root/infra/test-api/schemathesis.toml" --no-color run openapi.json --url "$RCPT_URL" \
+		--header "Authorization: Bearer $key" --seed "${SEED:-1}" --max-examples "${EXAMPLES:-300}" --workers 1
+)
+python3 infra/test-api/examples.py
+
+kill "$rcpt"
+wait "$rcpt" || { echo "rcpt did not end in order"; cat "$work/log"; exit 1; }
+trap 'rm -rf "$work"' EXIT
+if grep -E '"level":"ERROR"|"panic"|@[a-z0-9.-]+\.[a-z]|rk_(live|test)_' "$work/log"; then
+	echo "the log tells of an error, an address or a secret"
+	exit 1
+fi
