@@ -58,6 +58,14 @@ fuzz: ## run every fuzz target for FUZZTIME (default 60s)
 		done; \
 	done
 
+.PHONY: lists
+lists: ## make the tables of internal/lists from the packages in infra/lists/lock.json (needs npm and apt)
+	@$(ENV) go run ./infra/lists
+
+.PHONY: lists-check
+lists-check: ## what the tables of internal/lists promise, with the figures
+	@go test -count=1 -v -run 'TestCheck|TestPoison|TestBadData|TestTyposAre|TestListsAgree|TestLookUps|TestInfoCounts' -bench . ./internal/lists/... ./infra/lists | grep -vE '^(===|goos|goarch|pkg)'
+
 .PHONY: golden
 golden: ## rewrite the expected verdicts and answers in testdata; review the diff
 	go test ./internal/verify ./internal/httpapi ./internal/trigger -update

@@ -18,7 +18,7 @@ const policy = `
 	safedial :
 
 	mx        : address store
-	lists     : address store
+	lists     : address lists/nameset store
 	pace      : reply store
 	smtpprobe : address mx pace reply safedial
 	keys usage : store
@@ -31,12 +31,15 @@ const policy = `
 	app      : address config httpapi keys lists mx pace safedial sim smtpprobe store usage verdict verify
 	embedded : store
 
+	lists/build     : lists lists/nameset
+	lists/nameset   :
 	httpapi/docs    :
 	httpapi/apitest :
 	store/storetest : store
 	mx/mxtest       :
 
 	infra/bench      :
+	infra/lists      : lists lists/build lists/nameset
 	infra/local      : app config embedded httpapi keys pace sim trigger
 	functions/verify functions/account : app config embedded trigger
 `

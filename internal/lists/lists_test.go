@@ -5,6 +5,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"rcpt/internal/lists/nameset"
 )
 
 func TestDisposable(t *testing.T) {
@@ -28,7 +31,7 @@ func TestDisposable(t *testing.T) {
 		{"no simulated name: it has a label more", "disposable-a.b.test", "", "", false},
 		{"no simulated name: it has no hyphen", "disposables.test", "", "", false},
 		{"a namesake outside of the simulation", "disposable-17.example", "", "", false},
-		{"matches end at dots", "notmailinator.com", "", "", false},
+		{"matches end at dots", "un-mailinator.com", "", "", false},
 		{"a parent of a listed domain is not listed", "email", "", "", false},
 		{"a child of a listed name's namesake", "mailinator.com.example", "", "", false},
 		{"a mailbox provider", "gmail.com", "", "", false},
@@ -131,53 +134,47 @@ func TestProvider(t *testing.T) {
 // contradiction.
 func TestListsAgree(t *testing.T) {
 	table := New()
-	known := make([]string, 0, len(table.free)+len(table.relays))
-	for domain := range table.free {
-		known = append(known, domain)
-	}
-	for domain := range table.relays {
-		known = append(known, domain)
+	known := Relays()
+	for e := range table.known.All() {
+		if !strings.ContainsAny(e.Name, "*?") {
+			known = append(known, e.Name)
+		}
 	}
 	for _, domain := range known {
 		if d := table.Disposable(domain); d.Listed() {
 			t.Errorf("%s is also disposable by %s", domain, d.Rule)
 		}
-		if meant, ok := table.Suggest(domain); ok {
-			t.Errorf("%s is right, and %s is suggested", domain, meant)
+		if typo := table.Typo(domain); typo.Meant != "" {
+			t.Errorf("%s is right, and %s is suggested", domain, typo.Meant)
 		}
 	}
-	for slip, meant := range table.typos {
-		if !table.Free(meant).Listed || table.Free(slip).Listed {
-			t.Errorf("%s is suggested for %s, want a provider for a name that is none", meant, slip)
+	for e := range table.slips.All() {
+		if meant := Targets()[e.Value]; !table.Free(meant).Listed || table.Free(e.Name).Listed {
+			t.Errorf("%s is suggested for %s, want a provider for a name that is none", meant, e.Name)
+		}
+		if d := table.Disposable(e.Name); d.Rule == e.Name {
+			t.Errorf("%s is a slip and disposable", e.Name)
 		}
 	}
 }
 
 func TestNamesAreInTheFormOfLookUps(t *testing.T) {
 	table := New()
-	check := func(name string) {
-		if name != fold(name) || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-			t.Errorf("%q can never match", name)
+	for _, set := range []nameset.Set{table.disposable, table.known, table.slips, table.roles} {
+		for e := range set.All() {
+			if e.Name != fold(e.Name) || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz0123456789.-*?") != "" {
+				t.Errorf("%q can never match", e.Name)
+			}
 		}
 	}
-	for name := range table.disposable {
-		check(name)
+	for e := range table.roles.All() {
+		if strings.ContainsAny(e.Name, ".-_") || len(e.Name) > longestJoined || int(e.Value&^parted) >= len(classes) {
+			t.Errorf("the role %q can never match", e.Name)
+		}
 	}
-	for name := range table.free {
-		check(name)
-	}
-	for name := range table.relays {
-		check(name)
-	}
-	for name := range table.typos {
-		check(name)
-	}
-	for name := range table.providers {
-		check(name)
-	}
-	for name := range table.roles {
-		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			t.Errorf("the role %q can never match", name)
+	for suffix := range table.exchangers {
+		if suffix != fold(suffix) {
+			t.Errorf("%q can never match", suffix)
 		}
 	}
 }
@@ -202,15 +199,45 @@ func TestFindingsHaveTheWireNamesOfEvidence(t *testing.T) {
 	}
 }
 
+func TestEmbeddedTablesAreWhole(t *testing.T) {
+	table := New()
+	for name, set := range map[string]nameset.Set{
+		"disposable": table.disposable, "known": table.known, "slips": table.slips, "roles": table.roles,
+	} {
+		if err := set.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !set.Built().Equal(table.disposable.Built()) {
+			t.Errorf("%s is of %v, the others of %v", name, set.Built(), table.disposable.Built())
+		}
+	}
+}
+
 func TestInfoCountsTheTable(t *testing.T) {
 	table := New()
-	info := table.Info()
-	if info.Hosts != len(table.disposable) || info.Hosts < 20 || info.Version == "" || info.Built.IsZero() {
-		t.Errorf("Info() = %+v, want version, time and %d hosts", info, len(table.disposable))
+	got := table.Info()
+	want := Figures{Registrable: got.Registrable}
+	for e := range table.disposable.All() {
+		want.Hosts++
+		if Origins(e.Value)&Below == 0 {
+			want.Rules++
+		}
+		switch Origins(e.Value).Tier() {
+		case Curated:
+			want.Curated++
+		case Families:
+			want.Families++
+		case Family:
+			want.Family++
+		case Aggregator:
+			want.Aggregator++
+		}
 	}
-	table.disposable["another.example"] = Family
-	if got := table.Info().Hosts; got != info.Hosts+1 {
-		t.Errorf("Info().Hosts = %d with one name more than %d", got, info.Hosts)
+	if got.Figures != want || got.Hosts != want.Curated+want.Families+want.Family+want.Aggregator {
+		t.Errorf("Info() = %+v, counted %+v", got.Figures, want)
+	}
+	if day := got.Built.Format(time.DateOnly); !strings.HasPrefix(got.Version, day+"-") || len(got.Version) != len(day)+9 {
+		t.Errorf("Info().Version = %q, want the day %s and eight digits", got.Version, day)
 	}
 }
 
@@ -227,7 +254,10 @@ func TestLookUpsDoNotAllocate(t *testing.T) {
 		"a role miss":        func() { table.Role("john.doe") },
 		"a relay miss":       func() { table.Relay("company.example") },
 		"a suggestion":       func() { table.Suggest("gmal.com") },
+		"a suggested miss":   func() { table.Typo("company.example") },
+		"a near miss":        func() { table.Typo("gmqil.com") },
 		"a mailbox provider": func() { table.Provider("aspmx.l.google.com") },
+		"capitals":           func() { table.Disposable("MAILINATOR.COM.") },
 	} {
 		if got := testing.AllocsPerRun(100, look); got != 0 {
 			t.Errorf("%s: %v allocations, want none", claim, got)
