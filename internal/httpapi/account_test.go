@@ -132,7 +132,7 @@ func (d *desk) samples() []sample {
 		{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
 		{route: "GET /v1/audit", caller: d.admin, lacks: d.acme, status: 200, query: listQueries},
 		{route: "GET /v1/usage", caller: d.acmeReport, status: 200, query: []string{
-			"days=0", "days=366", "days=x", "days=", "from=2026-11-13&days=3", "from=13.11.2026", "from=2026-11-31", "from=2026-11-14", "to=",
+			"days=0", "days=366", "days=x", "days=", "from=2026-11-13&days=3", "from=13.11.2026", "from=2026-11-31", "to=0000-01-01", "from=2026-11-14", "to=",
 			"from=2026-11-12&to=2026-11-11", "from=2025-01-01&to=2026-01-01", "day=3", "%zz",
 		}},
 		{route: "GET /v1/openapi.json", status: 200},

@@ -74,6 +74,8 @@ func (q query) span(now time.Time) (from, to time.Time, err error) {
 	switch {
 	case counted && begins:
 		return from, to, badField("days", "and from exclude each other")
+	case from.Year() < 0: // has no form in which to answer
+		return from, to, badField("to", "must be later")
 	case from.After(to):
 		return from, to, badField("from", "must not be after to")
 	case to.Sub(from) >= maxDays*24*time.Hour:
