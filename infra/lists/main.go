@@ -1,4 +1,4 @@
-// Lists makes the tables of package lists: make lists. It reads lock.json,
+// Command lists makes the tables of package lists: make lists. It reads lock.json,
 // fetches the packages named there into .build/lists with the clients of this
 // machine, takes the names out of them, applies the rules of package build and
 // writes internal/lists/data. No script of a package runs.
