@@ -352,10 +352,11 @@ func TestTenThousandAtOnceAreAllAnswered(t *testing.T) {
 	if answered.Load() < 10 || answered.Load()+refused.Load() != many || g.most.Load() > 10 {
 		t.Errorf("%d answered, %d refused, %d in the verifier at once", answered.Load(), refused.Load(), g.most.Load())
 	}
-	// What could not be settled in time, on a machine too busy for that, is told.
+	// What could not be settled in time, on a machine too busy for that, is told,
+	// and may be counted a moment later.
 	unsettled := int64(strings.Count(d.log.String(), `"unsettled"`))
-	if got := d.total(t, d.acme); got+unsettled != answered.Load() {
-		t.Errorf("%d checks are counted, %d not, %d were answered", got, unsettled, answered.Load())
+	if got := d.total(t, d.acme); got > answered.Load() || got+unsettled < answered.Load() {
+		t.Errorf("%d checks are counted, %d settled late, %d were answered", got, unsettled, answered.Load())
 	}
 }
 
