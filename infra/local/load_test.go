@@ -111,8 +111,7 @@ type probe struct {
 // sample is the ith request of the mixture. A verdict may be undecided for want
 // of time, but never say anything else than the truth.
 func sample(i int) probe {
-	undecided := []string{"200 UNKNOWN timeout", "200 UNKNOWN deadline", "200 UNKNOWN dns_failure", "200 UNKNOWN connection_failed", "200 RISKY unconfirmed",
-		"503 unavailable"} // its time ended before its key's limits could be looked at
+	undecided := []string{"200 UNKNOWN timeout", "200 UNKNOWN deadline", "200 UNKNOWN dns_failure", "200 UNKNOWN connection_failed", "200 RISKY unconfirmed"}
 	verify := func(claim, email, verdict string) probe {
 		return probe{claim: claim, method: "POST", path: "/v1/verify", body: `{"email":"` + email + `"}`, want: append([]string{"200 " + verdict}, undecided...)}
 	}
@@ -127,6 +126,9 @@ func sample(i int) probe {
 	case 5:
 		s := verify("a tarpit", fmt.Sprintf("user%d@tarpit%s", i, domain), "UNKNOWN timeout")
 		s.body = strings.Replace(s.body, "}", `,"timeout_ms":500}`, 1)
+		// Thousands at once may use up half a second before the key's limits
+		// could be looked at.
+		s.want = append(s.want, "503 unavailable")
 		return s
 	case 6:
 		return verify("bad syntax", "user..one@ok.test", "INVALID invalid_syntax")
