@@ -1,5 +1,5 @@
-// Command account is the Lambda function behind /v1/keys, GET /v1/audit and
-// GET /v1/usage.
+// Command account is the Lambda function behind /v1/keys, GET /v1/audit,
+// GET /v1/usage, GET /v1/openapi.json and GET /docs.
 //
 // Until the AWS adapters exist its state lives in the folder RCPT_DATA of the
 // instance.
