@@ -39,6 +39,7 @@ const policy = `
 	mx/mxtest       :
 
 	infra/bench      :
+	infra/host       :
 	infra/lists      : lists lists/build lists/nameset
 	infra/local      : app config embedded httpapi keys pace sim trigger
 	functions/verify functions/account : app config embedded trigger
