@@ -1,9 +1,10 @@
 # rcpt. Bare `make` prints this list.
 .DEFAULT_GOAL := help
 
-FUZZTIME ?= 60s
-ENV      := CGO_ENABLED=0
-PACKAGES := ./...
+FUZZTIME  ?= 60s
+ENV       := CGO_ENABLED=0
+PACKAGES  := ./...
+FUNCTIONS := $(notdir $(wildcard functions/*))
 
 .PHONY: help
 help: ## print this list
@@ -33,6 +34,16 @@ test-api: .build/schemathesis ## schemathesis and the programs of /docs against 
 	@python3 -m venv $@
 	@$@/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+.PHONY: build
+build: $(FUNCTIONS:%=.build/%.zip) ## the functions as archives for Lambda: .build/NAME.zip
+
+.build/%.zip: FORCE
+	@mkdir -p .build/$*
+	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o .build/$*/bootstrap ./functions/$*
+	@go run ./infra/zip .build/$*/bootstrap $@
+
+FORCE:
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign

@@ -40,6 +40,7 @@ const policy = `
 
 	infra/bench      :
 	infra/host       :
+	infra/zip        :
 	infra/lists      : lists lists/build lists/nameset
 	infra/local      : app config embedded httpapi keys pace sim trigger
 	functions/verify functions/account : app config embedded trigger
