@@ -81,6 +81,19 @@ var sophos = operator{
 	},
 }
 
+// openSMTPD says "Invalid recipient" whenever no rule of its takes the mail: for
+// an absent user, for a domain that it does not serve, and for a client or a
+// sender that its rules do not like. 524 is what an absent alias of a virtual
+// domain gets, and one that does not expand (lka_session.c of OpenSMTPD 6.8 and
+// 7.5). Postmaster tells which.
+var openSMTPD = operator{
+	banners: []string{"esmtp opensmtpd"},
+	rows: []row{
+		{rule: "opensmtpd:no-rule", codes: []int{550}, words: []string{"invalid recipient"}, class: MailboxNotFound, weak: true},
+		{rule: "opensmtpd:no-alias", codes: []int{524}, enhanced: Enhanced{5, 2, 4}, class: MailboxNotFound, weak: true},
+	},
+}
+
 // software holds rows for whatever host says them.
 var software = []row{
 	// Their trouble with our sender's host, of the moment.

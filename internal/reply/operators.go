@@ -84,7 +84,7 @@ func operatorsAt(host string) []*operator {
 // narrower one stands first.
 var operators = []*operator{
 	&gmail, &outlook, &microsoft, &exchange, &yahoo, &icloud, &unitedInternet, &tOnline, &mailRu, &yandex, &tencent, &netease,
-	&zoho, &comcast, &orange, &proofpoint, &mimecast, &barracuda, &symantec, &trendMicro, &cisco, &sophos,
+	&zoho, &comcast, &orange, &proofpoint, &mimecast, &barracuda, &symantec, &trendMicro, &cisco, &sophos, &openSMTPD,
 }
 
 var gmail = operator{

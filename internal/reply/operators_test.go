@@ -226,6 +226,7 @@ func TestServerSoftware(t *testing.T) {
 		{"Postfix disk", "", "452 4.3.1 Insufficient system storage", temporary},
 		{"Postfix lookup", "", "451 4.3.0 <alice@corp.example>: Temporary lookup failure", temporary},
 		{"Postfix configuration", "", "451 4.3.5 Server configuration error", temporary},
+		{"Dovecot in trouble", "", "450 4.7.1 <alice@corp.example>: Recipient address rejected: Temporary internal error", temporary},
 		{"Dovecot quota", "", "552 5.2.2 <alice@corp.example>: Recipient address rejected: mailbox is full", full},
 		{"Postfix errors", "", "421 4.7.0 mx.corp.example Error: too many errors", rate},
 		{"Postfix connections", "", "421 4.7.0 mx.corp.example Error: too many connections from 192.0.2.25", rate},
@@ -240,6 +241,9 @@ func TestServerSoftware(t *testing.T) {
 		{"Exim sender callout", "", "451 Could not complete sender verify callout", temporary},
 		{"Exim relay", "", "550 relay not permitted", relay},
 		{"Exim callout", "", "550-Callout verification failed:\n550 550 5.1.1 User unknown", missing},
+		{"Exim dictionary attack", "", "550 Too many failed recipients - count = 4", rate},
+		{"Exim callout, cached", "", "550 Previous (cached) callout verification failure", weak},
+		{"Exim sender callout, cached", "", "550-Verification failed for <verify@probe.example>\n550-Previous (cached) callout verification failure\n550 Sender verify failed", blocked},
 		{"Exim greylisted", "", "451 Greylisted, please try again in 180 seconds", Meaning{Class: Greylisted, RetryAfter: 3 * time.Minute}},
 		{"Exim synchronization", "", "554 SMTP synchronization error", protocol},
 
@@ -343,6 +347,24 @@ func TestOtherMailboxProviders(t *testing.T) {
 		{"Amazon no rule", hostAmazon, "550 5.1.1 mailbox unavailable", missing},
 		{"Amazon accepts", hostAmazon, "250 2.1.5 OK", accepted},
 	})
+}
+
+// OpenSMTPD has one text for an absent user, a domain that is not its own and a
+// client it does not like, so that a live mailbox gets it behind a stale MX.
+func TestOpenSMTPDIsNeverSureOfAMailbox(t *testing.T) {
+	a := Asked{Stage: Rcpt, Host: "mx.corp.example", Banner: "mx.corp.example ESMTP OpenSMTPD", Own: own}
+	for wire, want := range map[string]Meaning{
+		"550 Invalid recipient: <alice@corp.example>":                             {Class: MailboxNotFound, Weak: true, Rule: "opensmtpd:no-rule"},
+		"524 5.2.4 Mailing list expansion problem: <alice@corp.example>":          {Class: MailboxNotFound, Weak: true, Rule: "opensmtpd:no-alias"},
+		"424 4.2.4 Mailing list expansion problem: <alice@corp.example>":          {Class: TemporaryFailure, Rule: "code:4yz"},
+		"451 Temporary failure: <alice@corp.example>":                             {Class: TemporaryFailure, Rule: "code:4yz"},
+		"250 2.1.5 Destination address valid: Recipient ok":                       {Class: Accepted, Rule: "code:2yz"},
+		"550 5.7.1 Client host blocked using zen.spamhaus.org, invalid recipient": {Class: BlockedByPolicy, Listed: true, Rule: "words:blocklist"},
+	} {
+		if got := ask(t, wire, a); got != want {
+			t.Errorf("%q\n got %+v\nwant %+v", wire, got, want)
+		}
+	}
 }
 
 func TestOperatorsAreKnownByBannerToo(t *testing.T) {

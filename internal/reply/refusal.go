@@ -67,6 +67,9 @@ func (q *question) maybeNotFound() (Meaning, bool) {
 		return Meaning{Class: MailboxNotFound, Weak: !t.only(rejectedWords), Rule: "code:address-rejected"}, true
 	case q.code == 550 && t.has("mailbox unavailable"):
 		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "words:mailbox-unavailable"}, true
+	case q.code == 550 && t.has(cachedCallout):
+		// What the server behind Exim said, Exim no longer tells.
+		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "exim:cached-callout"}, true
 	case vague:
 		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "words:not-found-what"}, true
 	}
@@ -111,6 +114,8 @@ func (q *question) transient() Meaning {
 		return Meaning{Class: TemporaryFailure, ProbablyMissing: true, Rule: "words:probably-missing"}
 	case q.between(5, 1, 2) || q.is(5, 4):
 		return Meaning{Class: ProtocolError, Rule: "code:protocol"}
+	case q.text.has(internalError): // Postfix gives its policy server's trouble 4.7.1 too
+		return Meaning{Class: TemporaryFailure, Rule: "words:internal-error"}
 	case q.between(7, 0, 999):
 		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}
 	}

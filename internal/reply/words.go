@@ -77,7 +77,7 @@ var tlsWords = []string{
 
 var rateWords = []string{
 	"too many connections", "too many concurrent", "too many recipients", "too many messages", "too many recent messages",
-	"too many errors", "too many sessions", "too many unknown recipients", "too many invalid recipients", "too many bad recipients",
+	"too many errors", "too many sessions", "too many unknown recipients", "too many invalid recipients", "too many bad recipients", "too many failed recipients",
 	"rate limit*", "ratelimit*", "rate that", "too quickly", "too fast", "throttl*", "frequency limited",
 	"excessive", "concurrent", "multiple regions", "busy",
 	"max message per connection", "max messages per connection",
@@ -200,8 +200,15 @@ var rejectedWords = []string{"address", "recipient", "user", "mailbox", "rejecte
 // about the recipient; a mailbox noun with 552 makes it full.
 var addressWords = []string{"address", "recipient", "user", "mailbox", "addressee", "account"}
 
+// cachedCallout is what Exim says of an address that it asked another server
+// about before; internalError, what Dovecot's policy services say in trouble.
+const (
+	cachedCallout = "callout verification failure"
+	internalError = "internal error"
+)
+
 // otherWords are those that classify.go asks for one by one.
-var otherWords = []string{"starttls", "smtputf8", "from", "mailbox unavailable", "blocked due to inactivity", "resolver.adr*", "in reply to rcpt to"}
+var otherWords = []string{cachedCallout, internalError, "starttls", "smtputf8", "from", "mailbox unavailable", "blocked due to inactivity", "resolver.adr*", "in reply to rcpt to"}
 
 // mailboxNouns and otherNouns are what statements can be about.
 var (
