@@ -96,7 +96,7 @@ func (t *table) run(batch []*call) {
 		}
 	}()
 	failure = t.bolt.Update(func(tx *bolt.Tx) error {
-		e := &edit{bucket: items(tx), now: t.now().Unix()}
+		e := &edit{tx: tx, bucket: items(tx), now: t.now().Unix()}
 		for i, c := range batch {
 			if results[i] = c.ctx.Err(); results[i] == nil {
 				results[i] = c.work(e)

@@ -42,8 +42,8 @@ func (t *table) isWaiting(n int) bool {
 	return len(t.waiting) >= n
 }
 
-// queue holds the lead while n calls come to wait, then lets it go.
-func queue(t *testing.T, table *table, n int, start func(i int)) {
+// lineUp holds the lead while n calls come to wait, then lets it go.
+func lineUp(t *testing.T, table *table, n int, start func(i int)) {
 	t.Helper()
 	table.lead <- struct{}{}
 	var all sync.WaitGroup
@@ -59,7 +59,7 @@ func queue(t *testing.T, table *table, n int, start func(i int)) {
 func TestWaitingWritersShareOneCommit(t *testing.T) {
 	table := newTable(t)
 	before := commitCount(t, table)
-	queue(t, table, 64, func(i int) {
+	lineUp(t, table, 64, func(i int) {
 		if err := table.Put(t.Context(), store.Item{Key: store.Key{Part: "p", Sort: fmt.Sprint(i)}}); err != nil {
 			t.Errorf("Put: %v", err)
 		}
@@ -76,7 +76,7 @@ func TestWaitingWritersShareOneCommit(t *testing.T) {
 func TestMoreThanOneCommitHolds(t *testing.T) {
 	table := newTable(t)
 	before := commitCount(t, table)
-	queue(t, table, 2*maxCommit+1, func(i int) {
+	lineUp(t, table, 2*maxCommit+1, func(i int) {
 		_, err := table.Update(t.Context(), store.Update{Key: store.Key{Part: "p"}, Add: map[string]int64{"n": 1}})
 		if err != nil {
 			t.Errorf("Update: %v", err)
@@ -117,7 +117,7 @@ func TestFailedCommitFailsAllOfItsCalls(t *testing.T) {
 	k := store.Key{Part: "p"}
 	var mu sync.Mutex
 	var failed int
-	queue(t, table, 3, func(i int) {
+	lineUp(t, table, 3, func(i int) {
 		var err error
 		if i == 0 {
 			err = table.commit(t.Context(), func(e *edit) error { e.failure = broken; return nil })
@@ -143,7 +143,7 @@ func TestFailedCommitFailsAllOfItsCalls(t *testing.T) {
 
 func TestPanicLeavesNobodyWaiting(t *testing.T) {
 	table := newTable(t)
-	queue(t, table, 4, func(i int) {
+	lineUp(t, table, 4, func(i int) {
 		defer func() { _ = recover() }()
 		err := table.commit(t.Context(), func(*edit) error { panic("bug") })
 		if err == nil {

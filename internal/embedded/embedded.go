@@ -2,8 +2,11 @@
 // store without AWS, for a laptop or a single server. It is no emulator of AWS;
 // it is small, and what it has acknowledged it keeps.
 //
-//	control.db  what must not be lost: every commit is synced to the disk
+//	control.db  what must not be lost: every commit is synced to the disk; the
+//	            messages of queues (queue_bucket.go) and the executions of
+//	            workflows (workflow_bucket.go) are in it too
 //	cache.db    what can be fetched again: written through the kernel, not synced
+//	blob/       files, see blob.go; every Put is synced to the disk
 //	cache.db.damaged  a cache.db that could not be read, moved aside
 //	vault.key   the key that wraps the data keys of sealed values
 //	secret      the key of keyed hashes, if the settings give none
@@ -25,6 +28,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,12 +46,18 @@ var ErrDamaged = errors.New("file is damaged")
 type Options struct {
 	Now  func() time.Time // default time.Now; decides what is expired
 	Rand io.Reader        // default crypto/rand.Reader; safe for concurrent use
+
+	// BlobURL says where BlobLinks is served, such as http://localhost/blob. It
+	// is asked for each link. Default nil: links cannot be made.
+	BlobURL func() string
 }
 
 // DB is an open data folder. It is safe for concurrent use.
 type DB struct {
 	control, cache *table
 	vault          *vault
+	blob           *blobs
+	bells          bells
 	cacheMoved     string
 }
 
@@ -72,6 +82,9 @@ func Open(dir string, opts Options) (*DB, error) {
 	db := &DB{}
 	var err error
 	if db.vault, err = openVault(dir, opts.Rand); err != nil {
+		return nil, err
+	}
+	if db.blob, err = openBlobs(filepath.Join(dir, "blob"), opts); err != nil {
 		return nil, err
 	}
 	if db.control, err = openTable(filepath.Join(dir, "control.db"), true, opts.Now); err != nil {
@@ -133,6 +146,12 @@ func (db *DB) Cache() store.Table { return db.cache }
 
 // Vault returns the vault under the folder's own key.
 func (db *DB) Vault() store.Vault { return db.vault }
+
+// Blob returns the files.
+func (db *DB) Blob() store.Blob { return db.blob }
+
+// BlobLinks serves the links of Blob, wherever Options.BlobURL says that it is.
+func (db *DB) BlobLinks() http.Handler { return db.blob }
 
 // CacheMoved returns where Open put a cache.db that it found damaged and began
 // anew; "" if it did not. It is for the log.

@@ -20,9 +20,20 @@ import (
 // child, writes until it is killed.
 const folderToWrite = "RCPT_TEST_FOLDER"
 
+// folderToPut is the same for a child that puts blobs.
+const folderToPut = "RCPT_TEST_BLOBS"
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(folderToWrite); dir != "" {
 		fmt.Println(writeForever(dir, os.Getenv("RCPT_TEST_ROUND")))
+		os.Exit(1)
+	}
+	if dir := os.Getenv(folderToPut); dir != "" {
+		fmt.Println(putForever(dir, os.Getenv("RCPT_TEST_ROUND")))
+		os.Exit(1)
+	}
+	if dir := os.Getenv(folderToWork); dir != "" {
+		fmt.Println(workForever(dir, os.Getenv("RCPT_TEST_ROUND")))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())

@@ -90,6 +90,9 @@ func prepare(db *bolt.DB) error {
 		if err := walk(bucket); err != nil {
 			return err
 		}
+		if err := tx.ForEach(touch); err != nil {
+			return err
+		}
 		var problem error
 		for err := range tx.Check() { // to the end, or its goroutine stays
 			if problem == nil {
@@ -115,6 +118,23 @@ func walk(bucket *bolt.Bucket) error {
 	return bucket.ForEach(func(key, value []byte) error {
 		if _, err := splitKey(key); err != nil || len(value) < headerSize {
 			return errEncoding
+		}
+		return nil
+	})
+}
+
+// touch reads every key of a bucket other than items, and of those in it: queues
+// and executions.
+func touch(name []byte, bucket *bolt.Bucket) error {
+	if string(name) == "items" {
+		return nil
+	}
+	return bucket.ForEach(func(key, value []byte) error {
+		if value != nil {
+			return nil
+		}
+		if nested := bucket.Bucket(key); nested != nil {
+			return touch(key, nested)
 		}
 		return nil
 	})

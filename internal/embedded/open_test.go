@@ -68,7 +68,8 @@ func TestFilesAreClosedToOthers(t *testing.T) {
 	if _, err := embedded.Secret(dir); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]fs.FileMode{".": fs.ModeDir | 0o700, "control.db": 0o600, "cache.db": 0o600, "vault.key": 0o600, "secret": 0o600}
+	want := map[string]fs.FileMode{".": fs.ModeDir | 0o700, "control.db": 0o600, "cache.db": 0o600, "vault.key": 0o600, "secret": 0o600,
+		"blob": fs.ModeDir | 0o700, "blob/.new": fs.ModeDir | 0o700, "blob/.key": 0o600}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -78,7 +78,7 @@ func TestSweepSparesWhatIsWrittenAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The new item waits to be committed when the sweep finds the old one.
-	queue(t, table, 2, func(i int) {
+	lineUp(t, table, 2, func(i int) {
 		if i == 0 {
 			item.Expires = time.Time{}
 			if err := table.Put(t.Context(), item); err != nil {

@@ -13,7 +13,8 @@ import (
 
 // edit is the table inside a commit: what the calls before have done is seen.
 type edit struct {
-	bucket  *bolt.Bucket
+	tx      *bolt.Tx
+	bucket  *bolt.Bucket // of the items
 	now     int64
 	changed bool
 	failure error // of the file; the commit is rolled back

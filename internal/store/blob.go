@@ -33,7 +33,8 @@ type Blob interface {
 	// Put writes r to its end under the name, replacing what was there, if all
 	// that opts ask for holds, else ErrCondition and nothing is written. When r
 	// fails, nothing is written and its error is returned. Memory does not grow
-	// with the length of r.
+	// with the length of r. The Modified it returns may be off by what the write
+	// takes.
 	Put(ctx context.Context, name string, r io.Reader, opts ...PutOption) (BlobInfo, error)
 
 	// Open returns the content from offset on, length octets of it or all there
@@ -53,7 +54,8 @@ type Blob interface {
 	Delete(ctx context.Context, names ...string) error
 
 	// LinkGet returns a URL with which anyone can read the blob until ttl has
-	// passed. A browser is told to save it as filename. The blob need not exist.
+	// passed; on AWS it also ends with the credentials that signed it. A browser is
+	// told to save it as filename. The blob need not exist.
 	LinkGet(ctx context.Context, name, filename string, ttl time.Duration) (string, error)
 
 	// LinkPut returns what a client needs to write the blob itself until ttl has

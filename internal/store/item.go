@@ -14,7 +14,7 @@ const (
 	MaxName  = 255        // name of an attribute: the longest an expression may refer to
 	MaxItem  = 400 * 1024 // Item.Size
 	MaxNames = 100        // attributes changed by one Update: keeps its expression under 4 KB
-	MaxConds = 25         // conditions of one write, those inside Any counted: likewise
+	MaxConds = 20         // conditions of one write, those inside Any counted: keeps it under 300 operators
 
 	MaxOps      = 100             // operations of one transaction
 	MaxTransact = 4 * 1024 * 1024 // Item.Size of all items in one transaction

@@ -1,7 +1,8 @@
 // Package store holds the ports through which rcpt keeps what it must not
-// forget: Table for items, Vault for secrets. The documentation of the
-// interfaces is the contract; storetest is the same contract as tests, and
-// every adapter passes it.
+// forget: Table for items, Blob for files, Queue for messages, Workflow for what
+// goes on in steps, Vault for secrets. The documentation of the interfaces is
+// the contract; storetest is the same contract as tests, and every adapter
+// passes it.
 //
 // A Table has the semantics of a DynamoDB table and names nothing of its SDK.
 // What is promised here can be kept there with one call per operation, the
@@ -25,8 +26,9 @@ import (
 	"errors"
 )
 
-// The conditions a caller may test with errors.Is. After any other error, the
-// context's aside, the outcome of a write is unknown: it may have happened.
+// The conditions a caller may test with errors.Is. After any other error, that of
+// a context which ends while the write is under way among them, the outcome of a
+// write is unknown: it may have happened, once.
 var (
 	// ErrNotFound: no item under this key, or one that is expired.
 	ErrNotFound = errors.New("item not found")
@@ -34,8 +36,9 @@ var (
 	// ErrCondition: a condition of the write does not hold. Nothing is written.
 	ErrCondition = errors.New("condition not met")
 
-	// ErrThrottled: the store is too busy, or another write holds the same
-	// items. Nothing is written, the same call may be tried again after a wait.
+	// ErrThrottled: the store is too busy or out of reach, or another write holds
+	// the same items. Nothing is written, the same call may be tried again after a
+	// wait.
 	ErrThrottled = errors.New("store throttled")
 
 	// ErrValue: the call is malformed: a bad key, an attribute type a Table does

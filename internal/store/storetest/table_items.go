@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,6 +37,38 @@ func putReplaces(t *tableTest) {
 	t.put(store.Item{Key: k, Attrs: store.Attrs{"a": int64(1), "b": "x"}, Expires: t.in(time.Hour)})
 	t.put(store.Item{Key: k, Attrs: store.Attrs{"b": true}})
 	t.wantItem(store.Item{Key: k, Attrs: store.Attrs{"b": true}})
+}
+
+// namesAreFree uses names that an adapter may have for keys, expiry and
+// placeholders of its own.
+func namesAreFree(t *tableTest) {
+	k := key("p", "s")
+	names := []string{"PK", "SK", "pk", "sk", "exp", "ttl", "key", "part", "sort", "Key", "Item", "Expires", "#0", ":0", "p.q", "[0]"}
+	item := store.Item{Key: k, Attrs: store.Attrs{}, Expires: t.in(time.Hour)}
+	u := store.Update{Key: k, Set: store.Attrs{}}
+	for _, name := range names {
+		item.Attrs[name] = "put " + name
+	}
+	t.put(item)
+	t.wantItem(item)
+	for _, name := range names {
+		u.If = append(u.If, store.Equal(name, "put "+name))
+		u.Set[name] = int64(len(name))
+		item.Attrs[name] = int64(len(name))
+	}
+	t.wantSame(t.update(u), item)
+	u = store.Update{Key: k, Add: map[string]int64{}}
+	for _, name := range names {
+		u.If = append(u.If, store.AtMost(name, 10))
+		u.Add[name] = 1
+		item.Attrs[name] = item.Int(name) + 1
+	}
+	t.wantSame(t.update(u), item)
+	t.wantSame(t.update(store.Update{Key: k, Remove: names}), store.Item{Key: k, Attrs: store.Attrs{}, Expires: item.Expires})
+	page, err := t.Query(t.Context(), store.Query{Part: "p"})
+	if err != nil || len(page.Items) != 1 {
+		t.Errorf("Query = %+v, %v, want the item", page, err)
+	}
 }
 
 func keysAreDistinct(t *tableTest) {
@@ -148,6 +181,33 @@ func expiredUpdateStartsAfresh(t *tableTest) {
 		If: []store.Cond{store.AtMost("n", 10)}}
 	t.wantSame(t.update(u), want)
 	t.wantItem(want)
+}
+
+func expiredUpdatesCompete(t *tableTest) {
+	const workers, items = 16, 4
+	name := func(i int) store.Key { return key("p", fmt.Sprint(i)) }
+	for i := range items {
+		t.put(store.Item{Key: name(i), Attrs: store.Attrs{"n": int64(40), "old": true}, Expires: t.in(time.Second)})
+	}
+	t.clock.Advance(time.Second)
+	together(workers, func(int) {
+		for i := range items {
+			u := store.Update{Key: name(i), Add: map[string]int64{"n": 1}}
+			_, err := t.Update(t.Context(), u)
+			for range 100 { // a busy store may want the call again
+				if !errors.Is(err, store.ErrThrottled) {
+					break
+				}
+				_, err = t.Update(t.Context(), u)
+			}
+			if err != nil {
+				t.Errorf("Update: %v", err)
+			}
+		}
+	})
+	for i := range items {
+		t.wantItem(store.Item{Key: name(i), Attrs: store.Attrs{"n": int64(workers)}})
+	}
 }
 
 func updateAndExpiry(t *tableTest) {

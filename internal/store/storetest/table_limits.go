@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"rcpt/internal/store"
 )
@@ -71,7 +72,44 @@ func limitsOfWrites(t *tableTest) {
 	t.wantErr("101 attributes", err, store.ErrLimit)
 	u.Remove, u.If = nil, []store.Cond{store.Any(conds...)}
 	_, err = t.Update(t.Context(), u)
-	t.wantErr("26 conditions", err, store.ErrLimit)
+	t.wantErr("21 conditions", err, store.ErrLimit)
+}
+
+// largestWrites reaches the limits with what is longest to express.
+func largestWrites(t *tableTest) {
+	add, set, remove := map[string]int64{}, store.Attrs{}, []string{}
+	for i := range store.MaxNames {
+		add[fmt.Sprint("attribute ", i)] = int64(1 + i)
+		set[fmt.Sprint("text ", i)] = strings.Repeat("x", 1000)
+		remove = append(remove, fmt.Sprint("text ", i))
+	}
+	var atMost, atLeast, equal []store.Cond
+	for i := range store.MaxConds {
+		atMost = append(atMost, store.AtMost(fmt.Sprint("bounded ", i), int64(i)))
+		atLeast = append(atLeast, store.AtLeast(fmt.Sprint("bounded ", i), 0))
+		equal = append(equal, store.Equal(fmt.Sprint("text ", i), strings.Repeat("x", 1000)))
+	}
+	k := key("p", "s")
+	for _, u := range []store.Update{
+		{Add: add, If: atMost, Expires: t.in(time.Hour)},
+		{Add: add, If: []store.Cond{store.Any(atLeast[1:]...)}},
+		{Set: set, If: atMost},
+		{Remove: remove, If: equal},
+	} {
+		u.Key = k
+		t.update(u)
+	}
+	ops := make([]store.Op, store.MaxOps)
+	for i := range ops {
+		ops[i] = store.UpdateOp(store.Update{Key: key("p", fmt.Sprint(i)), Add: add, If: atMost})
+	}
+	if err := t.Transact(t.Context(), ops); err != nil {
+		t.Errorf("Transact: %v", err)
+	}
+	got, err := t.Get(t.Context(), k)
+	if err != nil || len(got.Attrs) != store.MaxNames || got.Int("attribute 7") != 2*8 {
+		t.Errorf("Get = %d attributes, the eighth %d, %v, want %d and 16", len(got.Attrs), got.Int("attribute 7"), err, store.MaxNames)
+	}
 }
 
 func malformedCalls(t *tableTest) {

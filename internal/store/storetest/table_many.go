@@ -35,6 +35,29 @@ func batchGetMany(t *tableTest) {
 	}
 }
 
+func batchGetLarge(t *tableTest) {
+	const items = 60
+	var keys []store.Key
+	for i := range items {
+		keys = append(keys, key("p", fmt.Sprint(i)))
+		t.put(store.Item{Key: keys[i], Attrs: store.Attrs{"data": make([]byte, 300<<10)}})
+	}
+	got, err := t.BatchGet(t.Context(), keys)
+	if err != nil {
+		t.Fatalf("BatchGet: %v", err)
+	}
+	seen := map[store.Key]bool{}
+	for _, item := range got {
+		if seen[item.Key] || len(item.Bytes("data")) != 300<<10 {
+			t.Errorf("got %q twice or with %d octets", item.Key, len(item.Bytes("data")))
+		}
+		seen[item.Key] = true
+	}
+	if len(seen) != items {
+		t.Errorf("got %d items, want %d", len(seen), items)
+	}
+}
+
 func batchPutMany(t *tableTest) {
 	var batch []store.Item
 	for i := range 230 {
@@ -165,4 +188,31 @@ func transactExpired(t *tableTest) {
 	}
 	t.wantItem(store.Item{Key: key("p", "put"), Attrs: store.Attrs{}})
 	t.wantItem(store.Item{Key: key("p", "updated"), Attrs: store.Attrs{"n": int64(1)}})
+}
+
+func transactExpiredRefused(t *tableTest) {
+	for _, sort := range []string{"a", "b", "c"} {
+		t.put(store.Item{Key: key("p", sort), Attrs: store.Attrs{"n": int64(9)}, Expires: t.in(time.Second)})
+	}
+	t.clock.Advance(time.Second)
+	add := func(sort string, conds ...store.Cond) store.Op {
+		return store.UpdateOp(store.Update{Key: key("p", sort), Add: map[string]int64{"n": 1}, If: conds})
+	}
+	for want, ops := range [][]store.Op{
+		{add("a", store.AtLeast("n", 9)), add("b")},
+		{add("a", store.AtMost("n", 0)), add("b", store.Exists()), add("c", store.Has("n"))},
+		{add("a"), add("b"), store.DeleteOp(key("p", "c"), store.Equal("n", int64(9)))},
+	} {
+		err := t.Transact(t.Context(), ops)
+		if refused := (*store.TransactError)(nil); !errors.As(err, &refused) || refused.Index != want {
+			t.Errorf("Transact: got %v, want a TransactError with index %d", err, want)
+		}
+		t.wantWalk(store.Query{Part: "p"})
+	}
+	if err := t.Transact(t.Context(), []store.Op{add("a"), add("b", store.Absent()), add("c")}); err != nil {
+		t.Errorf("Transact of three expired items: %v", err)
+	}
+	for _, sort := range []string{"a", "b", "c"} {
+		t.wantItem(store.Item{Key: key("p", sort), Attrs: store.Attrs{"n": int64(1)}})
+	}
 }

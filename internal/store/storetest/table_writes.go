@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -88,6 +89,61 @@ func updateChanges(t *tableTest) {
 	t.wantSame(got, want)
 	t.wantItem(want)
 	t.wantSame(t.update(store.Update{Key: key("p", "nothing named")}), store.Item{Key: key("p", "nothing named"), Attrs: store.Attrs{}})
+}
+
+func updateCreates(t *tableTest) {
+	for sort, u := range map[string]store.Update{
+		"nothing": {},
+		"remove":  {Remove: []string{"none"}},
+		"add 0":   {Add: map[string]int64{"n": 0}},
+		"expires": {Expires: t.in(time.Hour)},
+	} {
+		u.Key = key("p", sort)
+		want := store.Item{Key: u.Key, Attrs: store.Attrs{}, Expires: u.Expires}
+		if len(u.Add) > 0 {
+			want.Attrs["n"] = int64(0)
+		}
+		t.wantSame(t.update(u), want)
+		t.wantItem(want)
+		u.Key.Part, want.Key.Part = "transact", "transact"
+		if err := t.Transact(t.Context(), []store.Op{store.UpdateOp(u)}); err != nil {
+			t.Errorf("Transact of an update that does %s: %v", sort, err)
+		}
+		t.wantItem(want)
+	}
+}
+
+func addInRange(t *tableTest) {
+	for _, c := range []struct {
+		have, amount int64
+		fits         bool
+	}{
+		{math.MaxInt64 - 1, 1, true},
+		{math.MaxInt64, 1, false},
+		{math.MaxInt64, math.MaxInt64, false},
+		{math.MaxInt64, 0, true},
+		{math.MinInt64 + 1, -1, true},
+		{math.MinInt64, -1, false},
+		{math.MinInt64, math.MinInt64, false},
+		{math.MaxInt64, math.MinInt64, true},
+	} {
+		item := store.Item{Key: key("p", fmt.Sprint(c.have, c.amount)), Attrs: store.Attrs{"n": c.have}}
+		u := store.Update{Key: item.Key, Add: map[string]int64{"n": c.amount}, If: []store.Cond{store.Equal("n", c.have)}}
+		claim := fmt.Sprintf("%d to %d", c.amount, c.have)
+		t.put(item)
+		got, err := t.Update(t.Context(), u)
+		if c.fits {
+			item.Attrs["n"] = c.have + c.amount
+			if err != nil {
+				t.Errorf("Update, %s: %v", claim, err)
+			}
+			t.wantSame(got, item)
+		} else {
+			t.wantErr("Update, "+claim, err, store.ErrValue)
+			t.wantErr("Transact, "+claim, t.Transact(t.Context(), []store.Op{store.UpdateOp(u)}), store.ErrValue)
+		}
+		t.wantItem(item)
+	}
 }
 
 func updateRefused(t *tableTest) {
