@@ -2,12 +2,9 @@ package main
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	"rcpt/internal/lists"
 	"rcpt/internal/lists/build"
 	"rcpt/internal/lists/nameset"
 )
@@ -21,9 +18,6 @@ const (
 	leastSample = 0.99 // of names that people have reviewed
 )
 
-// errForbidden is a name that must never be called disposable.
-var errForbidden = errors.New("a name that must never match")
-
 //go:embed sample.txt
 var sampleFile string
 
@@ -36,10 +30,9 @@ func check(t tables, r, last build.Report) error {
 	if err := set.Check(); err != nil {
 		return err
 	}
-	for _, name := range slices.Concat(build.WellKnown(), build.Popular(), build.Zones(), lists.Relays()) {
-		if e, ok := set.Nearest(name); ok {
-			return fmt.Errorf("%s is listed by %s: %w", name, e.Name, errForbidden)
-		}
+	nearest := func(domain string) string { e, _ := set.Nearest(domain); return e.Name }
+	if err := build.CheckNames(nearest); err != nil {
+		return err
 	}
 	found, sample := 0, strings.Fields(sampleFile)
 	for _, name := range sample {

@@ -55,10 +55,11 @@ func (m *material) add(p pack, files map[string][]byte, minus map[lists.Origins]
 		}
 		switch u.as {
 		case "disposable":
-			source.Origin = origins()[u.origin]
+			source.Origin = build.Families()[u.origin]
 			source.Lines = append(source.Lines, names...)
 		case "minus":
-			minus[origins()[u.origin]] = append(minus[origins()[u.origin]], names...)
+			origin := build.Families()[u.origin]
+			minus[origin] = append(minus[origin], names...)
 		case "guard":
 			m.guards[u.origin] = append(m.guards[u.origin], names...)
 		case "free":
@@ -105,13 +106,4 @@ func without(names, others []string) (left []string) {
 		}
 	}
 	return left
-}
-
-// origins are the families of the lock.
-func origins() map[string]lists.Origins {
-	return map[string]lists.Origins{
-		"reviewed": lists.Reviewed, "fakefilter": lists.FakeFilter, "castle": lists.Castle,
-		"community": lists.Community, "mailchecker": lists.Mailchecker, "wesbos": lists.Wesbos,
-		"aggregates": lists.Aggregates,
-	}
 }

@@ -58,7 +58,7 @@ func TestLockIsWhole(t *testing.T) {
 			t.Errorf("%s: %+v, %v", p, p, err)
 		}
 		for _, u := range p.Use {
-			if parts := strings.Split(u, ":"); parts[0] == "disposable" && origins()[parts[1]] == 0 {
+			if parts := strings.Split(u, ":"); parts[0] == "disposable" && build.Families()[parts[1]] == 0 {
 				t.Errorf("%s: no family %s", p, parts[1])
 			}
 		}

@@ -39,7 +39,7 @@ func run(ctx context.Context, o options) error {
 		fmt.Print(review(r))
 	}
 	fmt.Print(summary(r, last))
-	if err := check(t, r, last); err != nil && (!o.accept || errors.Is(err, errForbidden)) {
+	if err := check(t, r, last); err != nil && (!o.accept || errors.Is(err, build.ErrForbidden)) {
 		return err
 	}
 	if t["lists.json"], err = json.MarshalIndent(r, "", " "); err != nil {

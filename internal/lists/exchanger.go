@@ -17,8 +17,8 @@ const (
 
 // Exchanger is who stands behind an MX host. The zero value means unknown.
 type Exchanger struct {
-	Name string
-	Kind ExchangerKind
+	Name string        `json:"name,omitempty"`
+	Kind ExchangerKind `json:"kind,omitempty"`
 }
 
 // Business reports whether only paying companies have the exchanger: a weak
@@ -32,7 +32,7 @@ const microsoft365 = "Microsoft 365"
 // the vendors' own, from their setup pages.
 func (t *Table) Exchanger(mxHost string) Exchanger {
 	host := fold(mxHost)
-	if e, ok := bySuffix(t.exchangers, host); ok {
+	if e, _, ok := bySuffix(t.exchangers, host); ok {
 		return e
 	}
 	switch {
@@ -46,13 +46,14 @@ func (t *Table) Exchanger(mxHost string) Exchanger {
 
 // Provider returns the mailbox provider, gateway or forwarder behind an MX host
 // name; "" if unknown, or if it serves nobody.
-func (t *Table) Provider(mxHost string) string {
-	switch e := t.Exchanger(mxHost); e.Kind {
-	case Throwaway, Parked:
+func (t *Table) Provider(mxHost string) string { return t.Exchanger(mxHost).Provider() }
+
+// Provider returns the name unless the exchanger serves nobody.
+func (e Exchanger) Provider() string {
+	if e.Kind == Throwaway || e.Kind == Parked {
 		return ""
-	default:
-		return e.Name
 	}
+	return e.Name
 }
 
 // exchangers returns the table of exchangers by suffix of the host name.

@@ -76,7 +76,7 @@ type Free struct {
 // disposable hosts carries, which a test counts.
 type Info struct {
 	Version string    // day and content of the data, such as 2026-11-22-1f2e3d4c
-	Built   time.Time // the day of the data, UTC
+	Built   time.Time // UTC: the day of the built-in data, the second of refreshed data
 	Figures
 }
 
@@ -96,13 +96,18 @@ func New() *Table {
 		disposable: open(disposableData), known: open(knownData), slips: open(slipsData), roles: open(rolesData),
 		relays: relayDomains(), exchangers: exchangers(),
 	}
+	t.version = t.name()
+	return t
+}
+
+// name returns day and content of the data.
+func (t *Table) name() string {
 	content := sha256.New()
 	for _, s := range []nameset.Set{t.disposable, t.known, t.slips, t.roles} {
 		sum := s.Digest()
 		content.Write(sum[:])
 	}
-	t.version = fmt.Sprintf("%s-%x", t.disposable.Built().Format(time.DateOnly), content.Sum(nil)[:4])
-	return t
+	return fmt.Sprintf("%s-%x", t.disposable.Built().Format(time.DateOnly), content.Sum(nil)[:4])
 }
 
 // open opens an embedded set. Those are tested: one that does not open is a
@@ -177,20 +182,29 @@ func (t *Table) Free(domain string) Free {
 	return Free{}
 }
 
+// Guarded reports whether an A-label domain is one that no list, and no mail
+// exchanger, can make disposable: a well-known one, a mailbox provider, a
+// university, a brand. Ancestors do not count.
+func (t *Table) Guarded(domain string) bool {
+	e, _ := t.known.Find(domain)
+	return Kind(e.Value)&Guarded != 0
+}
+
 // fold brings a domain to the form of the tables. It allocates nothing if the
 // domain has it.
 func fold(domain string) string { return strings.ToLower(strings.TrimSuffix(domain, ".")) }
 
 // bySuffix looks up a name, then each of its ancestors down to two labels: a
-// rule for a whole top-level domain would be a mistake of the list.
-func bySuffix[V any](table map[string]V, name string) (v V, ok bool) {
+// rule for a whole top-level domain would be a mistake of the list. It returns
+// the rule that matched.
+func bySuffix[V any](table map[string]V, name string) (v V, rule string, ok bool) {
 	for {
 		dot := strings.IndexByte(name, '.')
 		if dot < 0 {
-			return v, false
+			return v, "", false
 		}
 		if v, ok = table[name]; ok {
-			return v, true
+			return v, name, true
 		}
 		name = name[dot+1:]
 	}

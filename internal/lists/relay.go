@@ -11,8 +11,14 @@ func Relays() []string { return slices.Sorted(maps.Keys(relayDomains())) }
 // Relay returns the name of the privacy relay whose domain, or a subdomain of
 // it, an A-label domain is; "" if none. Mail to it reaches a person.
 func (t *Table) Relay(domain string) string {
-	name, _ := bySuffix(t.relays, fold(domain))
+	name, _ := t.RelayRule(domain)
 	return name
+}
+
+// RelayRule is Relay with the listed domain that matched.
+func (t *Table) RelayRule(domain string) (name, rule string) {
+	name, rule, _ = bySuffix(t.relays, fold(domain))
+	return name, rule
 }
 
 // Closed reports whether an A-label domain is that of a mailbox provider who

@@ -24,6 +24,7 @@ const (
 // means that it is no role account.
 type Role struct {
 	Class string `json:"class,omitempty"` // one of the constants above, or ""
+	Rule  string `json:"-"`               // the name in the table, without separators: part of an address, so not for evidence
 }
 
 // classes are in the order of the table of roles: append, never reorder.
@@ -80,5 +81,5 @@ func (t *Table) Role(local string) Role {
 	if !ok || pieces && e.Value&parted == 0 {
 		return Role{}
 	}
-	return Role{Class: classes[e.Value&^parted]}
+	return Role{Class: classes[e.Value&^parted], Rule: e.Name}
 }

@@ -4,17 +4,17 @@ import "strings"
 
 // Typo is a slip of the keyboard in a domain. The zero value means none.
 type Typo struct {
-	Meant string // the domain that was meant, one of Targets; "" if none
+	Meant string `json:"meant,omitempty"` // the domain that was meant, one of Targets; "" if none
 
 	// Digits belong to the end of the local part: jane@59gmail.com lacks the @
 	// where it was meant, jane59@gmail.com.
-	Digits string
+	Digits string `json:"digits,omitempty"`
 
 	// Certain: the slip is in the table, or no domain at all. Else the name
 	// only looks like one, and may well be somebody's own: it is a typo when
 	// DNS knows no MX of it, or one that is Parked, and a hint when it takes
 	// mail. A near miss of a large provider that takes mail may be a trap.
-	Certain bool
+	Certain bool `json:"certain,omitempty"`
 }
 
 // The bounds of what looks like a slip, in hundredths of an edit.

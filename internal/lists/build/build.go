@@ -30,7 +30,7 @@ func (h Hosts) Lists(host string) bool {
 	if h[host] != 0 {
 		return true
 	}
-	for parent := range parents(host) {
+	for parent := range Parents(host) {
 		if h[parent] != 0 {
 			return true
 		}
@@ -118,7 +118,7 @@ func Encode(hosts Hosts, built time.Time, r *Report) ([]byte, error) {
 	r.Hosts, r.Rules = len(hosts), 0
 	for host, families := range hosts {
 		domains[registrable(host)] = true
-		for parent := range parents(host) {
+		for parent := range Parents(host) {
 			if above := hosts[parent]; above != 0 {
 				families |= above | lists.Below
 			}

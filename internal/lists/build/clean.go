@@ -101,8 +101,8 @@ func registrable(host string) string {
 	return domain
 }
 
-// parents yields the ancestors of host down to two labels, the nearest first.
-func parents(host string) func(yield func(string) bool) {
+// Parents yields the ancestors of host down to two labels, the nearest first.
+func Parents(host string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for {
 			_, parent, ok := strings.Cut(host, ".")

@@ -108,7 +108,7 @@ func split(known map[string]lists.Kind) (exact map[string]lists.Kind, patterns p
 
 // within reports whether an ancestor of host is guarded.
 func within(host string, exact map[string]lists.Kind) bool {
-	for parent := range parents(host) {
+	for parent := range Parents(host) {
 		if exact[parent] != 0 {
 			return true
 		}
@@ -121,7 +121,7 @@ func ancestors(groups ...iter.Seq[string]) map[string]bool {
 	above := make(map[string]bool)
 	for _, names := range groups {
 		for name := range names {
-			for parent := range parents(name) {
+			for parent := range Parents(name) {
 				above[parent] = true
 			}
 		}
