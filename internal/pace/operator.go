@@ -38,9 +38,9 @@ func literal(host string) bool {
 	return err == nil || strings.HasPrefix(host, "[")
 }
 
-// sessionsAtOnce is how many sessions an operator bears from one address: the
+// SessionsAtOnce is how many sessions an operator bears from one address: the
 // giants more than a small host (smtp-probing.md §10).
-func sessionsAtOnce(operator string) int {
+func SessionsAtOnce(operator string) int {
 	switch operator {
 	case "google.com", "googlemail.com", "outlook.com":
 		return 10
@@ -54,5 +54,5 @@ func sessionsAtOnce(operator string) int {
 // startInterval is the least time between two starts in the long run: a second
 // for a small host, shorter for who bears more sessions (smtp-probing.md §10).
 func startInterval(operator string) time.Duration {
-	return 2 * time.Second / time.Duration(sessionsAtOnce(operator))
+	return 2 * time.Second / time.Duration(SessionsAtOnce(operator))
 }

@@ -62,7 +62,7 @@ func TestWhatOperatorsBear(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.operator, func(t *testing.T) {
-			if s, i := sessionsAtOnce(test.operator), startInterval(test.operator); s != test.sessions || i != test.interval {
+			if s, i := SessionsAtOnce(test.operator), startInterval(test.operator); s != test.sessions || i != test.interval {
 				t.Errorf("%d sessions, one start each %v, want %d, %v", s, i, test.sessions, test.interval)
 			}
 		})

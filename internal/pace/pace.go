@@ -18,7 +18,6 @@
 //	state.go     the rules: pure functions, numbers and reasons beside them
 //	store.go     how state is kept, and conflicts between writers
 //	operator.go  who an operator is and how much it bears
-//	egress.go    whether our own way out is open
 //
 // Left out: limits per network beside those per name, bandwidth, time of day,
 // warm-up plans. Rotating the egress address is left out on purpose: it burns
@@ -53,6 +52,7 @@ type Config struct {
 	Table  store.Table                           // may be nil when Mode is Off
 	Now    func() time.Time                      // time.Now when nil
 	Jitter func() float64                        // 0 to 1, spreads waits; math/rand when nil
+	Opened func(operator string)                 // told when a breaker opens, by who opened it; may be nil
 }
 
 // Pacer admits sessions. It is safe for concurrent use.
@@ -105,7 +105,6 @@ func (e *HeldError) Error() string {
 type Permit struct {
 	pacer    *Pacer
 	operator string
-	domain   string
 	slot     int
 	term     int64 // end of the slot's term, Unix ms, which marks it as ours
 	trust    Trust // as known at the start
@@ -124,7 +123,7 @@ func (p *Pacer) Admit(ctx context.Context, t Target) (Permit, error) {
 	if err := p.domainClosed(ctx, t.Domain); err != nil {
 		return Permit{}, err
 	}
-	x := Permit{pacer: p, operator: Operator(t.Host, t.IP), domain: t.Domain}
+	x := Permit{pacer: p, operator: Operator(t.Host, t.IP)}
 	for {
 		held, err := x.enter(ctx)
 		if err == nil && held == nil {
@@ -148,6 +147,16 @@ func (p *Pacer) Admit(ctx context.Context, t Target) (Permit, error) {
 			return Permit{}, held
 		}
 	}
+}
+
+// DomainHeld returns a *HeldError when the target's domain refused us by its own
+// policy lately, and the table's error when that cannot be read. Admit asks it
+// for the one domain it is told of; a session about several asks for each.
+func (p *Pacer) DomainHeld(ctx context.Context, t Target) error {
+	if !p.governs(t) {
+		return nil
+	}
+	return p.domainClosed(ctx, t.Domain)
 }
 
 // governs reports whether the rules apply to the target at all.
@@ -183,23 +192,26 @@ func (x Permit) Done(ctx context.Context, r Report) (Trust, error) {
 		return Trust{}, nil
 	}
 	var closing error
-	if r.DomainRefused {
-		closing = x.pacer.closeDomain(ctx, x.domain)
+	for _, domain := range r.Refusing {
+		closing = errors.Join(closing, x.pacer.closeDomain(ctx, domain))
 	}
 	trust, err := x.leave(ctx, r)
 	return trust, errors.Join(closing, err)
 }
 
 func (x Permit) leave(ctx context.Context, r Report) (Trust, error) {
-	p, trust := x.pacer, x.trust
+	p, trust, tripped := x.pacer, x.trust, false
 	for {
 		err := p.change(ctx, x.operator, func(s state) (state, bool) {
 			now := p.cfg.Now()
 			next := s.finish(x.slot, x.term, r, now)
-			trust = next.trust(now)
+			trust, tripped = next.trust(now), next.Trips > s.Trips
 			return next, true
 		})
 		if err == nil {
+			if tripped && p.cfg.Opened != nil {
+				p.cfg.Opened(x.operator)
+			}
 			return trust, nil
 		}
 		if !contended(err) || !p.wait(ctx, conflictPause) {

@@ -218,7 +218,7 @@ func TestADomainsOwnPolicyClosesOnlyTheDomain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done(t, x, Report{Asked: 1, DomainRefused: true})
+		done(t, x, Report{Asked: 1, Refusing: []string{own.Domain}})
 		held(t, p, own, Breaker, 15*time.Minute)
 		done(t, admit(t, p), Report{Asked: 1}) // another domain
 		if got := stateOf(t, p).Asked; got != 2 {
@@ -227,6 +227,24 @@ func TestADomainsOwnPolicyClosesOnlyTheDomain(t *testing.T) {
 		time.Sleep(15 * time.Minute)
 		if _, err := p.Admit(t.Context(), own); err != nil {
 			t.Errorf("after the rest: %v, want a permit", err)
+		}
+	})
+}
+
+func TestASessionAboutSeveralDomainsAsksForEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(newTable())
+		done(t, admit(t, p), Report{Asked: 3, Refusing: []string{"one.example", "two.example"}})
+		for domain, want := range map[string]bool{"one.example": true, "two.example": true, "three.example": false} {
+			other := small
+			other.Domain = domain
+			err := p.DomainHeld(t.Context(), other)
+			if held := (*HeldError)(nil); errors.As(err, &held) != want || want && held.Why != Breaker {
+				t.Errorf("%s: %v, want held: %v", domain, err, want)
+			}
+			if err := New(Config{Mode: Off}).DomainHeld(t.Context(), other); err != nil {
+				t.Errorf("%s without pacing: %v", domain, err)
+			}
 		}
 	})
 }
@@ -295,7 +313,11 @@ func TestWhatIsNotGovernedCostsNothing(t *testing.T) {
 			p := New(Config{Mode: test.mode, Exempt: test.exempt, Table: table})
 			for range 3 {
 				x := admit(t, p)
-				trust := done(t, x, Report{Asked: 1, Missing: 1, DomainRefused: !test.governed, Refused: !test.governed})
+				report := Report{Asked: 1, Missing: 1, Refused: !test.governed}
+				if !test.governed {
+					report.Refusing = []string{small.Domain}
+				}
+				trust := done(t, x, report)
 				if trust != (Trust{}) {
 					t.Errorf("trust %+v, want %+v", trust, Trust{})
 				}
@@ -311,7 +333,7 @@ func TestWhatIsNotGovernedCostsNothing(t *testing.T) {
 }
 
 func TestZeroPermitGovernsNothing(t *testing.T) {
-	if trust, err := (Permit{}).Done(t.Context(), Report{Refused: true, DomainRefused: true}); trust != (Trust{}) || err != nil {
+	if trust, err := (Permit{}).Done(t.Context(), Report{Refused: true, Refusing: []string{"ok.example"}}); trust != (Trust{}) || err != nil {
 		t.Errorf("Done = %+v, %v, want nothing", trust, err)
 	}
 }

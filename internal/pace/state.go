@@ -36,7 +36,7 @@ type Report struct {
 	RateLimited bool
 	TimedOut    bool // the exchanger kept silent; not: the caller's time was over
 
-	DomainRefused bool // the recipient domain's own policy refused us (reply.Meaning.DomainOnly)
+	Refusing []string // recipient domains whose own policy refused us (reply.Meaning.DomainOnly)
 }
 
 // Trust says how far an operator's answers may be believed.
@@ -100,7 +100,7 @@ func (s state) admit(operator string, now time.Time) (state, int, *HeldError) {
 }
 
 func (s state) freeSlot(operator string, ms int64) (slot int, free bool) {
-	for i := range sessionsAtOnce(operator) {
+	for i := range SessionsAtOnce(operator) {
 		if i >= len(s.Slots) || s.Slots[i] <= ms {
 			return i, true
 		}

@@ -181,7 +181,7 @@ func TestBreaker(t *testing.T) {
 		{"good sessions leave it closed", []session{{0, 60, fine}, {60, 120, fine}}, 0, 0},
 		{"a refusal trips it", []session{{0, 60, refused}}, 1, 960},
 		{"a refusal among answers trips it", []session{{0, 60, Report{Asked: 5, Refused: true}}}, 1, 960},
-		{"the policy of one recipient domain does not", []session{{0, 60, Report{Asked: 1, DomainRefused: true}}}, 0, 0},
+		{"the policy of one recipient domain does not", []session{{0, 60, Report{Asked: 1, Refusing: []string{"ok.example"}}}}, 0, 0},
 
 		{"one rate refusal does not", []session{{0, 60, rate}}, 0, 0},
 		{"two rate refusals within a minute do", []session{{0, 60, rate}, {0, 114, rate}}, 1, 1014},
@@ -199,7 +199,7 @@ func TestBreaker(t *testing.T) {
 		{"refusals side by side are one trip", []session{{0, 60, refused}, {0, 66, refused}, {60, 72, refused}}, 1, 960},
 		{"an answer to a session that began before the trip does not close it", []session{{0, 60, refused}, {0, 120, fine}}, 1, 960},
 		{"the try's answer closes it", []session{{0, 60, refused}, {960, 1020, fine}}, 0, 0},
-		{"one domain's policy at the try closes it too", []session{{0, 60, refused}, {960, 1020, Report{Asked: 1, DomainRefused: true}}}, 0, 0},
+		{"one domain's policy at the try closes it too", []session{{0, 60, refused}, {960, 1020, Report{Asked: 1, Refusing: []string{"ok.example"}}}}, 0, 0},
 		{"the try refused: the rest doubles", []session{{0, 60, refused}, {960, 1020, refused}}, 2, 2820},
 		{"the try slowed down: the rest doubles", []session{{0, 60, refused}, {960, 1020, rate}}, 2, 2820},
 		{"the try met with silence: the rest doubles", []session{{0, 60, refused}, {960, 1020, silent}}, 2, 2820},

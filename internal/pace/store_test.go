@@ -160,7 +160,7 @@ func TestASlotIsFreedAlthoughTheDomainCouldNotBeClosed(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := x.Done(t.Context(), Report{Asked: 1, DomainRefused: true}); !errors.Is(err, down) {
+	if _, err := x.Done(t.Context(), Report{Asked: 1, Refusing: []string{"ok.example"}}); !errors.Is(err, down) {
 		t.Errorf("Done: %v, want %v", err, down)
 	}
 	if got := stateOf(t, p); got.Slots[0] != 0 || got.Asked != 1 {

@@ -29,9 +29,9 @@ func (r *run) refuseUTF8(s *session) {
 	if s.offers("SMTPUTF8") {
 		return
 	}
-	for _, i := range r.pending() {
-		if r.items[i].NeedsSMTPUTF8() {
-			r.settle(i, Answer{Class: reply.SMTPUTF8Required, Stage: reply.Ehlo, Host: s.host})
+	for _, it := range r.pending() {
+		if it.NeedsSMTPUTF8() {
+			r.settle(it, Answer{Class: reply.SMTPUTF8Required, Stage: reply.Ehlo, Host: s.host})
 		}
 	}
 }
@@ -47,9 +47,7 @@ type exchange struct {
 	answered int     // its RCPTs that got an answer of their own
 	full     bool    // it takes no more recipients
 
-	refused bool    // the reply before was a refused RCPT
-	denied  *Answer // relaying was
-	served  bool    // other recipients got an answer
+	refused bool // the reply before was a refused RCPT
 
 	over   bool // the session has no use any more
 	adrift bool // RSET was refused: what follows stands in a transaction that should be over
@@ -59,6 +57,9 @@ type exchange struct {
 // pipelining is offered, else one by one, leaving out what has become
 // pointless.
 func (x *exchange) do() {
+	for _, pt := range x.run.parts {
+		pt.denied, pt.served = nil, false
+	}
 	if x.s.offers("PIPELINING") {
 		x.converse(0, len(x.steps))
 	} else {
@@ -71,12 +72,12 @@ func (x *exchange) do() {
 			}
 		}
 	}
-	for _, i := range x.run.pending() {
+	for _, it := range x.run.pending() {
 		switch {
 		case x.refusal != nil && x.s.mailed == 0 && !x.run.tally.needTLS:
-			x.run.settle(i, *x.refusal) // the refusal of our sender stands for whoever was still to be asked
-		case x.denied != nil && !x.served:
-			x.sendAway(i, *x.denied) // and so does that to relay for the domain
+			x.run.settle(it, *x.refusal) // the refusal of our sender stands for whoever was still to be asked
+		case it.of.denied != nil && !it.of.served:
+			x.sendAway(it, *it.of.denied) // and so does that to relay for the domain
 		}
 	}
 }
@@ -187,7 +188,7 @@ func (x *exchange) mailAnswered(i int, r reply.Reply) {
 			x.run.settle(st.item, a)
 		}
 	}
-	x.heed(a)
+	x.heed(a, nil)
 }
 
 func (x *exchange) rcptAnswered(st step, r reply.Reply) {
@@ -197,7 +198,7 @@ func (x *exchange) rcptAnswered(st step, r reply.Reply) {
 	if x.refusal != nil {
 		return
 	}
-	a := x.s.answer(r, reply.Rcpt, x.run.items[st.item].String())
+	a := x.s.answer(r, reply.Rcpt, st.item.String())
 	switch {
 	case x.answered > 0 && tooMany(a):
 		x.full = true
@@ -208,14 +209,14 @@ func (x *exchange) rcptAnswered(st step, r reply.Reply) {
 	case x.run.noteTLS(a, x.s):
 		x.run.fall(st.item, a)
 	case a.Class == reply.RelayDenied:
-		x.denied = &a
+		st.item.of.denied = &a
 		x.sendAway(st.item, a)
 	default:
-		x.served = true
+		st.item.of.served = true
 		x.run.settle(st.item, a)
 	}
 	x.answered++
-	x.heed(a)
+	x.heed(a, st.item.of)
 }
 
 // tooMany reports whether a RCPT that is not its transaction's first was refused
@@ -227,32 +228,35 @@ func tooMany(a Answer) bool {
 
 // sendAway leaves a mailbox to the next exchanger: this one does not serve its
 // domain.
-func (x *exchange) sendAway(i int, a Answer) {
-	x.run.fall(i, a)
-	x.run.items[i].away = true
+func (x *exchange) sendAway(it *item, a Answer) {
+	x.run.fall(it, a)
+	it.away = true
 }
 
 // heed leaves the exchanger alone once it says that we are on a list, or that
-// the domain does not want us.
-func (x *exchange) heed(a Answer) {
-	if a.meaning.Listed || a.meaning.DomainOnly {
+// the domain does not want us; other domains go on.
+func (x *exchange) heed(a Answer, of *part) {
+	switch {
+	case a.meaning.Listed, a.meaning.DomainOnly && (of == nil || len(x.run.parts) == 1):
 		x.run.tally.stop = true
 		x.run.fallAll(a)
+	case a.meaning.DomainOnly:
+		x.run.shut(of, a)
 	}
 }
 
 // closed ends the session on a 421 in place of the first step's reply.
 func (x *exchange) closed(steps []step, r reply.Reply) {
-	recipient := ""
-	if steps[0].verb == rcpt {
-		recipient = x.run.items[steps[0].item].String()
+	recipient, of := "", (*part)(nil)
+	if it := steps[0].item; it != nil {
+		recipient, of = it.String(), it.of
 	}
 	a := x.s.answer(r, steps[0].stage(), recipient)
 	x.abandon(steps, a)
 	if !x.run.noteTLS(a, x.s) && a.Class == reply.BlockedByPolicy {
 		x.run.tally.stop = true
 	}
-	x.heed(a)
+	x.heed(a, of)
 }
 
 // lost ends the session where the first step's reply did not come. Only after
@@ -278,7 +282,7 @@ func (x *exchange) abandon(steps []step, a Answer) {
 		x.run.fallAll(a)
 	}
 	if steps[0].verb == rcpt && !x.refused { // many servers hang up after a refusal
-		x.run.items[steps[0].item].struck++
+		steps[0].item.struck++
 	}
 }
 
@@ -289,7 +293,7 @@ func (r *run) noteTLS(a Answer, s *session) bool {
 	if a.Class != reply.TLSRequired || s.contact.TLS != "" {
 		return false
 	}
-	r.result.TLSDemanded = true
+	r.tlsDemanded = true
 	if r.useTLS || r.noTLS {
 		return false
 	}

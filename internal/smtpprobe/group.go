@@ -17,11 +17,11 @@ const (
 	quit
 )
 
-// step is one command of a group. item is the index of its mailbox.
+// step is one command of a group. item is the mailbox of a RCPT.
 type step struct {
 	verb verb
 	line string
-	item int
+	item *item
 }
 
 // stage is where package reply sorts the answer in.
@@ -66,16 +66,17 @@ func (r *run) plan(s *session) []step {
 	var g group
 	taken := 0
 	for ; taken < len(batch) && left > 0 && g.room(4); left-- {
-		tx := batch[taken:min(len(batch), taken+perTx)]
+		tx := transaction(batch[taken:], perTx)
 		if s.mails > 0 || len(g.steps) > 0 {
 			g.add(step{verb: rset, line: "RSET"})
 		}
 		g.add(step{verb: mail, line: r.mailCommand(tx)})
-		for _, i := range tx {
+		for _, it := range tx {
 			if !g.room(2) {
 				break
 			}
-			g.add(step{verb: rcpt, line: "RCPT TO:<" + r.items[i].String() + ">", item: i})
+			g.add(step{verb: rcpt, line: "RCPT TO:<" + it.String() + ">", item: it})
+			it.of.named = true
 			taken++
 		}
 	}
@@ -88,14 +89,17 @@ func (r *run) plan(s *session) []step {
 // most is how many of the pending items the next write may hold. A session
 // that was refused nothing yet may be refused one whole write; from then on
 // the budget counts what could be refused.
-func (r *run) most(s *session, pending []int) int {
+//
+// A domain that would not fit behind others is left to the next write, so that
+// its canary goes along with its recipients.
+func (r *run) most(s *session, pending []*item) int {
 	limits := r.p.cfg.Limits
 	n, recipients := 0, 0
-	for _, i := range pending {
-		if !r.items[i].canary {
+	for _, it := range pending {
+		if !it.canary {
 			recipients++
 		}
-		if recipients > limits.Recipients {
+		if recipients > limits.Recipients || n > limits.Recipients {
 			break
 		}
 		n++
@@ -103,15 +107,53 @@ func (r *run) most(s *session, pending []int) int {
 	if s.refused > 0 {
 		n = min(n, max(0, limits.Refused-s.refused))
 	}
+	if n == 0 || n == len(pending) {
+		return n
+	}
+	begin := n // of the domain that is cut
+	for begin > 0 && pending[begin-1].of == pending[n].of {
+		begin--
+	}
+	switch {
+	case begin > 0:
+		return begin
+	case n < worthAWrite, len(r.parts) > 1 && s.refused > 0 && pending[0].of.fits(limits.Recipients):
+		return 0
+	}
 	return n
+}
+
+// worthAWrite is how many recipients a session with half-used budgets must have
+// room for: what they cost in a session to come is less than a round trip here.
+const worthAWrite = 3
+
+// fits reports whether nobody of the domain was asked for yet and all of them,
+// with the canary, fit into the first write of another session.
+func (pt *part) fits(recipients int) bool {
+	for _, it := range pt.items {
+		if it.final || it.away || it.struck > 0 {
+			return false
+		}
+	}
+	return len(pt.items) <= recipients+1
+}
+
+// transaction returns the first of the items that may stand in one transaction:
+// of one domain, and so many.
+func transaction(items []*item, most int) []*item {
+	n := 1
+	for n < min(len(items), most) && items[n].of == items[0].of {
+		n++
+	}
+	return items[:n]
 }
 
 // mailCommand declares SMTPUTF8 when a recipient of the transaction needs it
 // (RFC 6531 §3.4).
-func (r *run) mailCommand(tx []int) string {
+func (r *run) mailCommand(tx []*item) string {
 	command := "MAIL FROM:<" + r.p.cfg.MailFrom + ">"
-	for _, i := range tx {
-		if r.items[i].NeedsSMTPUTF8() {
+	for _, it := range tx {
+		if it.NeedsSMTPUTF8() {
 			return command + " SMTPUTF8"
 		}
 	}

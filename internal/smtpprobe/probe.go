@@ -127,6 +127,7 @@ type Batch struct {
 	Recipients []address.Address
 	Canary     address.Address // zero: do not ask
 	TLS        bool            // the domain demanded STARTTLS before
+	Wait       time.Duration   // longest wait for the operator's leave to start a session; 0: as long as ctx allows
 }
 
 // Probe asks until every recipient is answered, the exchangers or the budgets
@@ -138,18 +139,31 @@ type Batch struct {
 // When ctx's deadline comes in the middle, answers that arrived stand, mailboxes
 // that were asked for have class reply.Timeout and the others NotAsked.
 func (p *Prober) Probe(ctx context.Context, b Batch) Result {
-	r := newRun(p, b)
-	tried := 0
-	for i, host := range b.Hosts {
+	return p.ProbeAll(ctx, []Batch{b})[0]
+}
+
+// ProbeAll asks for several domains whose mail goes to the same exchangers, in
+// shared sessions: each domain has transactions of its own, several of which
+// leave in one write as far as the budgets go. The hosts and the wait are those
+// of the first batch; a session begins with STARTTLS if any domain demanded it.
+// It returns a result for each batch, in their order; a connection is listed
+// with the domains that were named in it, or that it was made for in vain.
+func (p *Prober) ProbeAll(ctx context.Context, batches []Batch) []Result {
+	if len(batches) == 0 {
+		return nil
+	}
+	r := newRun(p, batches...)
+	hosts, tried := batches[0].Hosts, 0
+	for i, host := range hosts {
 		if tried == p.cfg.Limits.Hosts || len(r.pending()) == 0 || ended(ctx) {
 			break
 		}
-		contacts := len(r.result.Contacts)
-		others := i+1 < len(b.Hosts) && tried+1 < p.cfg.Limits.Hosts
+		contacts := r.contacts
+		others := i+1 < len(hosts) && tried+1 < p.cfg.Limits.Hosts
 		if next := r.host(ctx, host.Name, others); !next {
 			break
 		}
-		if len(r.result.Contacts) > contacts { // a host without a usable address costs nothing
+		if r.contacts > contacts { // a host without a usable address costs nothing
 			tried++
 		}
 	}
@@ -163,29 +177,44 @@ func ended(ctx context.Context) bool {
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
-func newRun(p *Prober, b Batch) *run {
-	r := &run{p: p, b: b, useTLS: b.TLS, perTx: p.cfg.Limits.Recipients + 1, perSession: p.cfg.Limits.Groups + 1}
-	for _, recipient := range b.Recipients {
-		it := item{Address: recipient, answer: Answer{Class: NotAsked}}
-		if recipient.TooLong() || recipient.IsEmpty() {
-			it.answer.Class, it.final = reply.ProtocolError, true
-		}
-		r.items = append(r.items, it)
-	}
-	if !b.Canary.IsEmpty() {
-		r.items = append(r.items, item{Address: b.Canary, canary: true, answer: Answer{Class: NotAsked}})
+func newRun(p *Prober, batches ...Batch) *run {
+	r := &run{p: p, perTx: p.cfg.Limits.Recipients + 1, perSession: p.cfg.Limits.Groups + 1}
+	for _, b := range batches {
+		r.parts = append(r.parts, newPart(b))
+		r.useTLS = r.useTLS || b.TLS
+		r.wait = batches[0].Wait
 	}
 	return r
 }
 
-func (r *run) finish() Result {
-	for i := range r.items {
-		switch it := &r.items[i]; {
-		case !it.canary:
-			r.result.Answers = append(r.result.Answers, it.answer)
-		case it.answer.Class != NotAsked:
-			r.result.Canary = it.answer
+func newPart(b Batch) *part {
+	pt := &part{b: b, items: make([]*item, 0, len(b.Recipients)+1)}
+	for _, recipient := range b.Recipients {
+		it := &item{Address: recipient, of: pt, answer: Answer{Class: NotAsked}}
+		if recipient.TooLong() || recipient.IsEmpty() {
+			it.answer.Class, it.final = reply.ProtocolError, true
 		}
+		pt.items = append(pt.items, it)
 	}
-	return r.result
+	if !b.Canary.IsEmpty() {
+		pt.items = append(pt.items, &item{Address: b.Canary, of: pt, canary: true, answer: Answer{Class: NotAsked}})
+	}
+	return pt
+}
+
+func (r *run) finish() []Result {
+	results := make([]Result, 0, len(r.parts))
+	for _, pt := range r.parts {
+		pt.result.TLSDemanded = r.tlsDemanded
+		for _, it := range pt.items {
+			switch {
+			case !it.canary:
+				pt.result.Answers = append(pt.result.Answers, it.answer)
+			case it.answer.Class != NotAsked:
+				pt.result.Canary = it.answer
+			}
+		}
+		results = append(results, pt.result)
+	}
+	return results
 }

@@ -44,6 +44,9 @@ func (a Answer) Accepted() bool {
 	return a.Class == reply.Accepted || a.Class == reply.AcceptedUnverified
 }
 
+// Listed reports a refusal that names our address or name as banned.
+func (a Answer) Listed() bool { return a.meaning.Listed }
+
 // Contact is one connection, in the order they were made.
 type Contact struct {
 	Host       string        `json:"host"`

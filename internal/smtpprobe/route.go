@@ -15,15 +15,17 @@ import (
 
 // run is one Probe under way.
 type run struct {
-	p      *Prober
-	b      Batch
-	items  []item // the recipients, then the canary
-	result Result
+	p        *Prober
+	parts    []*part       // the domains asked for
+	wait     time.Duration // longest for a permit; 0: no limit
+	contacts int           // connections made
 
 	perTx      int  // recipients per transaction that the exchanger takes, as far as it showed
 	perSession int  // transactions per session, likewise
 	useTLS     bool // a session begins with STARTTLS
 	noTLS      bool // the handshake did not succeed
+
+	tlsDemanded bool // the exchanger takes no mail in clear
 
 	tally tally
 }
@@ -74,27 +76,32 @@ func unresolved(s mx.Status) reply.Class {
 // address opens sessions with one address of an exchanger until nothing is
 // pending. Each further session needs that the one before got somewhere.
 func (r *run) address(ctx context.Context, v visit) (nextIP, nextHost bool) {
-	for range r.p.cfg.Limits.Sessions {
+	for range r.p.cfg.Limits.Sessions + len(r.parts) - 1 {
 		if back := r.session(ctx, v); back != nil {
-			if back.inClear && !r.result.TLSDemanded && !ended(ctx) {
+			if back.inClear && !r.tlsDemanded && !ended(ctx) {
 				r.useTLS, r.noTLS = false, true // TLS was remembered of the domain, this host may do without
 				continue
 			}
 			return back.nextIP, back.nextHost
 		}
-		r.confirm(ctx, v)
+		for _, pt := range r.parts {
+			r.confirm(ctx, v, pt)
+		}
 		if len(r.pending()) == 0 || ended(ctx) || r.tally.stop || !r.tally.moved {
 			break
 		}
 	}
 	brokeOff := r.tally.lost && !r.tally.moved && !r.tally.stop
-	return brokeOff, brokeOff || r.sentAway()
+	return brokeOff, brokeOff || r.moveOn()
 }
 
 // session is one connection: a slot of ours, a permit of the operator's, the
 // dialogue, the report.
 func (r *run) session(ctx context.Context, v visit) *setback {
 	r.tally = tally{}
+	for _, pt := range r.parts {
+		pt.named, pt.refused = false, false
+	}
 	select {
 	case r.p.slots <- struct{}{}:
 		defer func() { <-r.p.slots }()
@@ -104,9 +111,9 @@ func (r *run) session(ctx context.Context, v visit) *setback {
 	if r.p.cfg.Closed != nil && r.p.cfg.Closed(v.host, v.ip) {
 		return r.setback(setback{answer: Answer{Class: EgressClosed, Host: v.host}})
 	}
-	permit, err := r.p.cfg.Pacer.Admit(ctx, pace.Target{Host: v.host, IP: v.ip, Domain: r.b.Domain})
-	if err != nil {
-		return r.setback(r.held(ctx, v.host, err))
+	asked, permit, back := r.admit(ctx, v)
+	if back != nil {
+		return back
 	}
 	v.tls = r.useTLS
 	contact := Contact{Host: v.host, IP: v.ip}
@@ -117,13 +124,68 @@ func (r *run) session(ctx context.Context, v visit) *setback {
 		r.setback(*back)
 	}
 	if back == nil || back.answer.Class != Unreachable { // else no connection was tried
-		r.result.Contacts = append(r.result.Contacts, contact)
+		r.contacts++
+		for _, pt := range asked {
+			if pt.named || back != nil {
+				pt.result.Contacts = append(pt.result.Contacts, contact)
+			}
+		}
 	}
-	r.report(ctx, permit)
+	r.report(ctx, permit, asked)
 	if r.tally.needTLS {
 		r.useTLS, r.tally.moved = true, true
 	}
 	return back
+}
+
+// admit asks for leave to start a session and returns the domains it is for.
+// One that pace holds back by itself is left out, unless none other is there.
+func (r *run) admit(ctx context.Context, v visit) ([]*part, pace.Permit, *setback) {
+	target := pace.Target{Host: v.host, IP: v.ip}
+	asked := r.open()
+	for i := 0; len(asked) > 1 && i < len(asked); {
+		target.Domain = asked[i].b.Domain
+		if err := r.p.cfg.Pacer.DomainHeld(ctx, target); err != nil {
+			r.shut(asked[i], r.held(ctx, v.host, err).answer)
+			asked = slices.Delete(asked, i, i+1)
+			continue
+		}
+		i++
+	}
+	if len(asked) > 0 {
+		target.Domain = asked[0].b.Domain
+	}
+	if r.wait > 0 {
+		limited, cancel := context.WithTimeout(ctx, r.wait)
+		defer cancel()
+		ctx = limited
+	}
+	permit, err := r.p.cfg.Pacer.Admit(ctx, target)
+	if err != nil {
+		return nil, pace.Permit{}, r.setback(r.held(ctx, v.host, err))
+	}
+	return asked, permit, nil
+}
+
+// open lists the domains with something pending.
+func (r *run) open() []*part {
+	var open []*part
+	for _, it := range r.pending() {
+		if !slices.Contains(open, it.of) {
+			open = append(open, it.of)
+		}
+	}
+	return open
+}
+
+// shut asks no more for a domain here, and gives the rest of it this answer.
+func (r *run) shut(pt *part, a Answer) {
+	for _, it := range r.pending() {
+		if it.of == pt {
+			r.fall(it, a)
+		}
+	}
+	pt.shut = true
 }
 
 // held is the setback of a session that pace did not admit.
@@ -140,7 +202,7 @@ func (r *run) held(ctx context.Context, host string, err error) setback {
 }
 
 func (r *run) setback(back setback) *setback {
-	r.note(back.answer)
+	r.note(back.answer, nil)
 	r.fallAll(back.answer)
 	return &back
 }
@@ -149,14 +211,14 @@ func (r *run) setback(back setback) *setback {
 // mailbox: every host that takes mail for a domain takes postmaster's (RFC 5321
 // §4.5.1), so a host that refuses it in the same way refuses us. A recipient
 // that the host accepted is control enough.
-func (r *run) confirm(ctx context.Context, v visit) {
-	weak := r.vague()
-	if r.result.Control.Class != "" || weak == nil || ended(ctx) {
+func (r *run) confirm(ctx context.Context, v visit, pt *part) {
+	weak := pt.vague()
+	if pt.result.Control.Class != "" || weak == nil || ended(ctx) {
 		return
 	}
-	for i := range r.items {
-		if it := &r.items[i]; !it.canary && it.answer.Accepted() && it.answer.Host == v.host {
-			r.result.Control = it.answer
+	for _, it := range pt.items {
+		if !it.canary && it.answer.Accepted() && it.answer.Host == v.host {
+			pt.result.Control = it.answer
 			return
 		}
 	}
@@ -164,12 +226,13 @@ func (r *run) confirm(ctx context.Context, v visit) {
 	if err != nil || r.tally.stop {
 		return
 	}
-	control := newRun(r.p, Batch{Domain: r.b.Domain, Recipients: []address.Address{postmaster}, TLS: r.useTLS})
+	control := newRun(r.p, Batch{Domain: pt.b.Domain, Recipients: []address.Address{postmaster}, TLS: r.useTLS, Wait: r.wait})
 	control.noTLS = r.noTLS
 	control.session(ctx, v)
-	r.result.Control = control.items[0].answer
-	r.result.Contacts = append(r.result.Contacts, control.result.Contacts...)
-	r.result.HoldNotFound = r.result.HoldNotFound || control.result.HoldNotFound
+	asked := control.parts[0]
+	pt.result.Control = asked.items[0].answer
+	pt.result.Contacts = append(pt.result.Contacts, asked.result.Contacts...)
+	pt.result.HoldNotFound = pt.result.HoldNotFound || asked.result.HoldNotFound
 }
 
 // patience is how long a wait must have lasted to count as a time-out of
@@ -177,13 +240,16 @@ func (r *run) confirm(ctx context.Context, v visit) {
 // told to. A caller in a hurry must not open the breaker of an operator.
 const patience = 5 * time.Second
 
-// note takes from an answer what the operator's pace depends on.
-func (r *run) note(a Answer) {
+// note takes from an answer what the operator's pace depends on. pt is nil for
+// what concerns all domains.
+func (r *run) note(a Answer, pt *part) {
 	p := &r.tally.report
 	p.RateLimited = p.RateLimited || a.Class == reply.RateLimited && !a.meaning.Split
 	p.TimedOut = p.TimedOut || a.Class == reply.Timeout && a.waited >= patience
 	p.Refused = p.Refused || a.meaning.Listed || a.Stage == reply.Greeting && a.Code == 421
-	p.DomainRefused = p.DomainRefused || a.meaning.DomainOnly
+	for _, of := range r.parts {
+		of.refused = of.refused || a.meaning.DomainOnly && (pt == nil || pt == of)
+	}
 }
 
 // reportTime is what a report may take beyond the caller's deadline: two calls
@@ -191,7 +257,7 @@ func (r *run) note(a Answer) {
 const reportTime = 25 * time.Millisecond
 
 // report gives the permit back with what the session showed.
-func (r *run) report(ctx context.Context, permit pace.Permit) {
+func (r *run) report(ctx context.Context, permit pace.Permit, asked []*part) {
 	// It must be written although the caller's time is over, but may not make
 	// the answer late.
 	limit := 2 * time.Second
@@ -200,9 +266,16 @@ func (r *run) report(ctx context.Context, permit pace.Permit) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
+	for _, pt := range asked {
+		if pt.refused {
+			r.tally.report.Refusing = append(r.tally.report.Refusing, pt.b.Domain)
+		}
+	}
 	trust, err := permit.Done(ctx, r.tally.report)
 	if err != nil {
 		r.p.cfg.Log.LogAttrs(ctx, slog.LevelError, "session report lost", slog.String("error", err.Error()))
 	}
-	r.result.HoldNotFound = r.result.HoldNotFound || trust.HoldNotFound
+	for _, pt := range asked {
+		pt.result.HoldNotFound = pt.result.HoldNotFound || trust.HoldNotFound
+	}
 }

@@ -136,11 +136,46 @@ type History struct {
 	Count          int        `json:"count,omitempty"`           // events within the last 30 days
 }
 
+// Source says what makes a domain disposable.
+type Source string
+
+// The sources.
+const (
+	ByList Source = "list" // public lists
+	ByMX   Source = "mx"   // its exchanger is that of a service for throw-away addresses
+	ByKey  Source = "key"  // the key's own deny list
+)
+
+// TrapRisk says why mail to a domain may land in a spam trap. It is a risk of
+// names of its kind, never a finding about this one: operators keep their traps
+// secret.
+type TrapRisk string
+
+// The risks, of domains that take mail.
+const (
+	TypoTrap   TrapRisk = "typo"            // a near miss of a large provider
+	ClosedTrap TrapRisk = "closed_provider" // a provider that closed long ago
+)
+
+// Confidences of a listing and of a slip of the keyboard.
+const (
+	High = "high"
+	Low  = "low"
+)
+
 // ListMatch names the list row behind a flag and the data it came from.
 type ListMatch struct {
-	List string `json:"list"` // disposable, free, relay, role, typo
+	List string `json:"list"` // allow and deny are the key's own; disposable, free, relay, role, typo, closed_provider
 	Rule string `json:"rule"` // the listed name that matched
-	Tier string `json:"tier,omitempty"`
+
+	Tier       string `json:"tier,omitempty"`       // of disposable: as Verdict.DisposableTier
+	Source     Source `json:"source,omitempty"`     // of disposable: ByMX if Rule is the end of the exchanger's name
+	Confidence string `json:"confidence,omitempty"` // of free: High or Low
+	Class      string `json:"class,omitempty"`      // of role
+
+	// DowngradedBy says what outweighs the row, so that it does not count: allow
+	// (the key's own list), business_mx, free.
+	DowngradedBy string `json:"downgraded_by,omitempty"`
 }
 
 // Verdict is the answer for one address, in the shape of /v1/verify.
@@ -152,26 +187,35 @@ type Verdict struct {
 	Action Action `json:"action"`
 	Policy string `json:"policy"` // the policy that chose the action
 
-	Disposable     bool   `json:"disposable"`
-	DisposableTier string `json:"disposable_tier,omitempty"` // how sure the list is: curated, several_families, one_family, aggregator
-	CatchAll       bool   `json:"catch_all"`
-	FreeProvider   bool   `json:"free_provider"`
-	MXFound        bool   `json:"mx_found"` // a host that takes mail for the domain is published (MX or implicit MX)
-	Role           bool   `json:"role"`
-	RoleClass      string `json:"role_class,omitempty"`
-	Relay          bool   `json:"relay"`
-	RelayName      string `json:"relay_name,omitempty"`
-	SpamTrap       bool   `json:"spam_trap"`
-	Tag            string `json:"tag,omitempty"`       // sub-address tag
-	Canonical      string `json:"canonical,omitempty"` // the mailbox behind tag and dots; never probed instead
-	Suggestion     string `json:"suggestion,omitempty"`
+	Disposable       bool     `json:"disposable"`
+	DisposableTier   string   `json:"disposable_tier,omitempty"`   // how sure the list is: curated, several_families, one_family, aggregator
+	DisposableSource Source   `json:"disposable_source,omitempty"` // what the flag rests on
+	CatchAll         bool     `json:"catch_all"`
+	FreeProvider     bool     `json:"free_provider"`
+	MXFound          bool     `json:"mx_found"` // a host that takes mail for the domain is published (MX or implicit MX)
+	Role             bool     `json:"role"`
+	RoleClass        string   `json:"role_class,omitempty"`
+	Relay            bool     `json:"relay"`
+	RelayName        string   `json:"relay_name,omitempty"`
+	ClosedProvider   bool     `json:"closed_provider"` // a mailbox provider that closed long ago
+	SpamTrap         bool     `json:"spam_trap"`
+	TrapRisk         TrapRisk `json:"trap_risk,omitempty"`
+	Tag              string   `json:"tag,omitempty"`       // sub-address tag
+	Canonical        string   `json:"canonical,omitempty"` // the mailbox behind tag and dots; never probed instead
+
+	// A slip of the keyboard. Nothing of it is set for a domain that only looks
+	// like one and takes mail.
+	Suggestion    string `json:"suggestion,omitempty"`     // the address that was probably meant
+	TypoOf        string `json:"typo_of,omitempty"`        // its domain
+	TypoCertainty string `json:"typo_certainty,omitempty"` // High; Low if it rests on a missing MX record alone
 
 	MXHost     string `json:"mx_host,omitempty"`     // the exchanger asked, or the first one published
 	MXProvider string `json:"mx_provider,omitempty"` // mailbox provider by MX
 
 	AccountHistory History     `json:"account_history"`
 	Lists          []ListMatch `json:"list_matches,omitempty"`
-	ListVersion    string      `json:"list_version"`
+	ListVersion    string      `json:"list_version"`   // of the public lists that were used
+	ListAgeHours   int64       `json:"list_age_hours"` // whole hours since their data was gathered
 
 	CheckedAt time.Time  `json:"checked_at"` // when the evidence was gathered, UTC
 	RetryAt   *time.Time `json:"retry_at,omitempty"`

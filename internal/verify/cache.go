@@ -80,25 +80,34 @@ func (c cache) evidenceKey(scope string, a address.Address) store.Key {
 func domainKey(domain string) store.Key { return store.Key{Part: "DOM#" + domain} }
 
 // load reads the evidence of one address and the facts of its domain in one
-// call. Damaged or missing entries count as absent.
+// call.
 func (c cache) load(ctx context.Context, scope string, a address.Address) (*entry, domainFacts, error) {
-	var e *entry
-	var facts domainFacts
-	items, err := c.table.BatchGet(ctx, []store.Key{c.evidenceKey(scope, a), domainKey(a.Domain())})
+	key := c.evidenceKey(scope, a)
+	entries, facts, err := c.read(ctx, []store.Key{key, domainKey(a.Domain())})
+	return entries[key], facts[a.Domain()], err
+}
+
+// read reads entries and facts in one call. Damaged or missing ones are absent.
+func (c cache) read(ctx context.Context, keys []store.Key) (map[store.Key]*entry, map[string]domainFacts, error) {
+	items, err := c.table.BatchGet(ctx, keys)
 	if err != nil {
-		return nil, facts, fmt.Errorf("read evidence: %w", err)
+		return nil, nil, fmt.Errorf("read evidence: %w", err)
 	}
+	entries, domains := make(map[store.Key]*entry), make(map[string]domainFacts)
 	for _, item := range items {
-		if strings.HasPrefix(item.Key.Part, "DOM#") {
-			_ = json.Unmarshal(item.Bytes("facts"), &facts)
+		if domain, ok := strings.CutPrefix(item.Key.Part, "DOM#"); ok {
+			var facts domainFacts
+			if json.Unmarshal(item.Bytes("facts"), &facts) == nil {
+				domains[domain] = facts
+			}
 			continue
 		}
 		var kept entry
 		if json.Unmarshal(item.Bytes("entry"), &kept) == nil {
-			e = &kept
+			entries[item.Key] = &kept
 		}
 	}
-	return e, facts, nil
+	return entries, domains, nil
 }
 
 // answers reports whether kept evidence may answer a request with so much time
@@ -120,20 +129,42 @@ func (e *entry) answers(mode Mode, left time.Duration) bool {
 // save keeps evidence for as long as it is worth, and what the domain showed.
 func (c cache) save(ctx context.Context, scope string, a address.Address, e Evidence, facts domainFacts, now time.Time) error {
 	var items []store.Item
-	if life := lifeOf(e); life > 0 {
-		text, err := json.Marshal(entry{Route: e.Route, Probe: e.Probe, Gathered: e.Gathered})
-		if err != nil {
-			return fmt.Errorf("encode evidence: %w", err)
-		}
-		items = append(items, store.Item{Key: c.evidenceKey(scope, a), Attrs: store.Attrs{"entry": text}, Expires: now.Add(life)})
+	items, err := c.addEntry(items, c.evidenceKey(scope, a), e, now)
+	if err != nil {
+		return err
 	}
-	if facts != (domainFacts{}) {
-		text, err := json.Marshal(facts)
-		if err != nil {
-			return fmt.Errorf("encode facts of domain: %w", err)
-		}
-		items = append(items, store.Item{Key: domainKey(a.Domain()), Attrs: store.Attrs{"facts": text}, Expires: now.Add(tlsLife)})
+	if items, err = c.addFacts(items, a.Domain(), facts, now); err != nil {
+		return err
 	}
+	return c.write(ctx, items)
+}
+
+// addEntry adds the evidence on an address, if it is worth keeping.
+func (c cache) addEntry(items []store.Item, key store.Key, e Evidence, now time.Time) ([]store.Item, error) {
+	life := lifeOf(e)
+	if life == 0 {
+		return items, nil
+	}
+	text, err := json.Marshal(entry{Route: e.Route, Probe: e.Probe, Gathered: e.Gathered})
+	if err != nil {
+		return nil, fmt.Errorf("encode evidence: %w", err)
+	}
+	return append(items, store.Item{Key: key, Attrs: store.Attrs{"entry": text}, Expires: now.Add(life)}), nil
+}
+
+// addFacts adds what a domain showed, if anything.
+func (c cache) addFacts(items []store.Item, domain string, facts domainFacts, now time.Time) ([]store.Item, error) {
+	if facts == (domainFacts{}) {
+		return items, nil
+	}
+	text, err := json.Marshal(facts)
+	if err != nil {
+		return nil, fmt.Errorf("encode facts of domain: %w", err)
+	}
+	return append(items, store.Item{Key: domainKey(domain), Attrs: store.Attrs{"facts": text}, Expires: now.Add(tlsLife)}), nil
+}
+
+func (c cache) write(ctx context.Context, items []store.Item) error {
 	if len(items) == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package verify
 import (
 	"time"
 
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/pace"
 	"rcpt/internal/reply"
@@ -18,7 +19,8 @@ import (
 // its reason, whatever its code.
 //
 // The order: syntax, the key's own reports, the domain, disposable lists, spam
-// trap, the mailbox. The first that speaks decides.
+// trap, the mailbox. The first that speaks decides. A slip of the keyboard makes
+// nothing worse than RISKY: if the mailbox exists, somebody may well read it.
 func Decide(e Evidence, p Policy) verdict.Verdict {
 	v := facts(e)
 	v.Status, v.Reason = judge(e)
@@ -33,19 +35,17 @@ func Decide(e Evidence, p Policy) verdict.Verdict {
 
 // facts copies what stands beside a verdict, whatever it is.
 func facts(e Evidence) verdict.Verdict {
+	l := e.Lists
 	v := verdict.Verdict{
 		Email: e.Given, AccountHistory: e.History, SpamTrap: e.Trap, Cached: e.Cached, CheckedAt: e.Gathered.UTC(),
-		Disposable: e.Lists.Disposable.Listed(), DisposableTier: string(e.Lists.Disposable.Tier),
-		FreeProvider: e.Lists.Free.Listed, Relay: e.Lists.Relay != "", RelayName: e.Lists.Relay,
-		Role: e.Lists.Role.Class != "", RoleClass: e.Lists.Role.Class, Suggestion: e.Lists.Suggestion,
-		ListVersion: e.Lists.Version, MXFound: e.Route.TakesMail(), MXHost: e.Route.Host, MXProvider: e.Lists.Provider,
+		FreeProvider: l.Free.Listed, Relay: l.Relay != "", RelayName: l.Relay, Role: l.Role.Class != "", RoleClass: l.Role.Class,
+		ListVersion: l.Version, ListAgeHours: l.AgeHours,
+		MXFound: e.Route.TakesMail(), MXHost: e.Route.Host, MXProvider: l.Exchanger.Provider(),
 	}
 	if e.Syntax == nil {
 		v.Tag = e.Address.Tag()
 		v.Canonical = e.Address.Canonical()
-	}
-	if e.Lists.Disposable.Listed() {
-		v.Lists = append(v.Lists, verdict.ListMatch{List: "disposable", Rule: e.Lists.Disposable.Rule, Tier: string(e.Lists.Disposable.Tier)})
+		listed(e, &v)
 	}
 	if e.Probe != nil {
 		v.CatchAll = e.Probe.Of() == TakesAny
@@ -54,6 +54,22 @@ func facts(e Evidence) verdict.Verdict {
 		}
 	}
 	return v
+}
+
+// listed adds what the lists say of the domain, weighed against the other
+// evidence.
+func listed(e Evidence, v *verdict.Verdict) {
+	d := weigh(e.Lists)
+	v.Disposable, v.DisposableSource = d.holds(), d.source
+	if d.holds() {
+		v.DisposableTier = string(e.Lists.Disposable.Tier)
+	}
+	if certainty := slip(e); certainty != "" {
+		v.TypoOf, v.TypoCertainty, v.Suggestion = e.Lists.Typo.Meant, certainty, suggestion(e.Address, e.Lists.Typo)
+	}
+	v.ClosedProvider = e.Lists.Closed && e.Lists.Tenant.List != tenant.Allow
+	v.TrapRisk = trapRisk(e, v.TypoCertainty)
+	v.Lists = matches(e, d)
 }
 
 func judge(e Evidence) (verdict.Status, verdict.Reason) {
@@ -69,16 +85,16 @@ func judge(e Evidence) (verdict.Status, verdict.Reason) {
 	if reason, gone := noMail(e.Route); gone {
 		return verdict.Invalid, reason
 	}
-	switch {
-	case e.Lists.Disposable.Firm():
+	switch d := weigh(e.Lists); {
+	case d.firm:
 		return verdict.Disposable, verdict.DisposableDomain
-	case e.Lists.Disposable.Listed():
+	case d.holds():
 		return verdict.Risky, verdict.DisposableSuspected
 	case e.Trap:
 		return verdict.Risky, verdict.SpamTrap
 	}
 	status, reason := mailbox(e)
-	if e.Lists.Suggestion != "" && status != verdict.Invalid {
+	if status != verdict.Invalid && slip(e) != "" {
 		return verdict.Risky, verdict.PossibleTypo
 	}
 	return status, reason

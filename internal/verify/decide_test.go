@@ -228,7 +228,7 @@ func TestDecideKeepsTheOrderOfPrecedence(t *testing.T) {
 		reason verdict.Reason
 	}{
 		{"the mailbox", func() {}, verdict.Valid, verdict.SMTPVerified},
-		{"a likely typo", func() { e.Lists.Suggestion = "alice@gmail.com" }, verdict.Risky, verdict.PossibleTypo},
+		{"a likely typo", func() { e.Lists.Typo = lists.Typo{Meant: "gmail.com", Certain: true} }, verdict.Risky, verdict.PossibleTypo},
 		{"a spam trap", func() { e.Trap = true }, verdict.Risky, verdict.SpamTrap},
 		{"a suspected disposable", func() { e.Lists.Disposable = suspected }, verdict.Risky, verdict.DisposableSuspected},
 		{"a disposable", func() { e.Lists.Disposable = firm }, verdict.Disposable, verdict.DisposableDomain},
@@ -285,7 +285,7 @@ func TestDecideGivesEveryReason(t *testing.T) {
 		func(e *Evidence) { e.Lists.Disposable.Tier = lists.Families },
 		func(e *Evidence) { e.Lists.Disposable.Tier = lists.Family },
 		func(e *Evidence) { e.Trap = true },
-		func(e *Evidence) { e.Lists.Suggestion = "alice@gmail.com" },
+		func(e *Evidence) { e.Lists.Typo = lists.Typo{Meant: "gmail.com", Certain: true} },
 		func(e *Evidence) { e.Mode = Soft },
 		func(e *Evidence) { e.Lost = LostDeadline },
 		func(e *Evidence) { e.Lost = LostCancelled },

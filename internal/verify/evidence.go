@@ -20,9 +20,10 @@ type Evidence struct {
 	Address address.Address      `json:"-"`
 	Mode    Mode                 `json:"mode"`
 
-	Lists   Lists           `json:"lists"`
-	History verdict.History `json:"history"` // what this key reported
-	Trap    bool            `json:"trap"`    // several customers report the domain
+	Lists       Lists           `json:"lists"`
+	History     verdict.History `json:"history"`                // what this key reported
+	Trap        bool            `json:"trap"`                   // several customers report the domain
+	HistoryLost bool            `json:"history_lost,omitempty"` // History and Trap could not be read
 
 	Route Route  `json:"route"`
 	Probe *Probe `json:"probe,omitempty"` // nil: no mailbox was asked for
@@ -32,15 +33,30 @@ type Evidence struct {
 	Gathered time.Time `json:"gathered"` // when Route and Probe were, UTC
 }
 
-// Lists is what the built-in lists know.
+// Lists is what the lists know of the address: the key's own and the public
+// ones, each by itself. What follows from them together weigh says.
 type Lists struct {
+	Tenant     Own  `json:"tenant,omitzero"`
+	TenantLost bool `json:"tenant_lost,omitempty"` // the key's own lists could not be read
+
 	Disposable lists.Disposable `json:"disposable,omitzero"`
 	Free       lists.Free       `json:"free,omitzero"`
 	Relay      string           `json:"relay,omitempty"`
+	RelayRule  string           `json:"relay_rule,omitempty"`
 	Role       lists.Role       `json:"role,omitzero"`
-	Suggestion string           `json:"-"` // an address
-	Provider   string           `json:"provider,omitempty"`
-	Version    string           `json:"version"`
+	Typo       lists.Typo       `json:"typo,omitzero"` // unless certain, a hint that may be wrong
+	Closed     bool             `json:"closed_provider,omitempty"`
+	Exchanger  lists.Exchanger  `json:"exchanger,omitzero"` // who stands behind Route.Host
+	Guarded    bool             `json:"guarded,omitempty"`  // whatever that is: nothing makes the name disposable
+
+	Version  string `json:"version"`
+	AgeHours int64  `json:"age_hours"`
+}
+
+// Own is a match in the key's own lists, a tenant.Match with wire names.
+type Own struct {
+	List string `json:"list,omitempty"` // tenant.Allow, tenant.Deny or ""
+	Rule string `json:"rule,omitempty"` // the entry that matched
 }
 
 // Route is where DNS says the domain's mail goes.
@@ -62,6 +78,12 @@ type Probe struct {
 	HoldNotFound bool                `json:"hold_not_found,omitempty"`
 	Contacts     []smtpprobe.Contact `json:"contacts,omitempty"`
 	Budget       time.Duration       `json:"budget_ns,omitempty"` // the time DNS and exchangers had; 0: no limit
+}
+
+// reached reports whether a server heard of the mailbox, now or when the domain
+// was found to take any. The receiver may be nil.
+func (p *Probe) reached() bool {
+	return p != nil && (p.CatchAll != CatchAllUnknown || p.Answer.Stage == reply.Rcpt)
 }
 
 // Loss says why a part of the evidence is missing.

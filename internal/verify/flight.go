@@ -26,11 +26,13 @@ type flight struct {
 }
 
 // gather asks DNS and the exchangers. The work is shared by all requests of
-// the key for the address and goes on when one of them leaves; a request whose
-// time ends takes what is there. A request that joined work with less time
-// than its own, and got no answer for that, asks again.
-func (v *Verifier) gather(ctx context.Context, r Request, facts *domainFacts, e *Evidence) {
-	key := fmt.Sprintf("%s\x00%s\x00%t\x00%s", r.Scope, r.Mode, r.Fresh, e.Address)
+// the key for the address that have the same lists and reports, which say whether
+// it is worth asking, and goes on when one of them leaves; a request whose time ends
+// takes what is there. A request that joined work with less time than its own,
+// and got no answer for that, asks again.
+func (v *Verifier) gather(ctx context.Context, r check, facts *domainFacts, e *Evidence) {
+	key := fmt.Sprintf("%s\x00%s\x00%t\x00%s\x00%s\x00%s\x00%t\x00%t", r.Scope, r.Mode, r.Fresh, e.Address,
+		e.Lists.Version, e.Lists.Tenant.List, e.History.Matched, e.Trap)
 	for ctx.Err() == nil {
 		blank, mine := *e, false
 		landed := v.flights.DoChan(key, func() (any, error) {
@@ -41,7 +43,8 @@ func (v *Verifier) gather(ctx context.Context, r Request, facts *domainFacts, e 
 		case result := <-landed:
 			f := result.Val.(flight)
 			e.Route, e.Probe, e.Lost = f.found.Route, f.found.Probe, f.found.Lost
-			e.Gathered, e.Lists.Provider = f.found.Gathered, f.found.Lists.Provider
+			e.Gathered = f.found.Gathered
+			r.name(e)
 			if mine || !cutShort(*e) || !f.endsBefore(ctx) {
 				return
 			}
@@ -62,7 +65,7 @@ func (f flight) endsBefore(ctx context.Context) bool {
 
 // fly does the work under the deadline of the request that started it, but
 // does not end when that leaves. A fault of ours is an answer too.
-func (v *Verifier) fly(ctx context.Context, r Request, facts *domainFacts, e Evidence) (f flight) {
+func (v *Verifier) fly(ctx context.Context, r check, facts *domainFacts, e Evidence) (f flight) {
 	f.found = e
 	work := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {

@@ -158,7 +158,7 @@ func (p Policy) Action(v verdict.Verdict) verdict.Action {
 		action verdict.Action
 	}{
 		{v.Role, p.Role}, {v.FreeProvider, p.Free}, {v.Relay, p.Relay}, {v.Tag != "", p.Tag}, {v.SpamTrap, p.SpamTrap},
-		{v.CatchAll, p.CatchAll}, {v.Suggestion != "", p.PossibleTypo},
+		{v.CatchAll, p.CatchAll}, {v.TypoOf != "", p.PossibleTypo},
 		{v.Disposable && v.Status != verdict.Disposable, p.DisposableSuspected},
 		{v.AccountHistory.Matched && v.AccountHistory.PreviousReason == "soft_bounce", p.forSoftBounces(v.AccountHistory.Count)},
 	} {

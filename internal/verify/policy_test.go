@@ -142,9 +142,9 @@ func TestTheStrictestFindingDecides(t *testing.T) {
 		{"a soft bounce", func(v *verdict.Verdict) { v.AccountHistory = soft(1) }, verdict.Warn},
 		{"two", func(v *verdict.Verdict) { v.AccountHistory = soft(2) }, verdict.Warn},
 		{"three", func(v *verdict.Verdict) { v.AccountHistory = soft(3) }, verdict.Review},
-		{"a typo", func(v *verdict.Verdict) { v.Suggestion = "alice@gmail.com" }, verdict.Warn},
+		{"a typo", func(v *verdict.Verdict) { v.TypoOf = "gmail.com" }, verdict.Warn},
 		{"a typo at a catch-all domain", func(v *verdict.Verdict) {
-			v.Status, v.Reason, v.Suggestion, v.CatchAll = verdict.Risky, verdict.PossibleTypo, "alice@gmail.com", true
+			v.Status, v.Reason, v.TypoOf, v.CatchAll = verdict.Risky, verdict.PossibleTypo, "gmail.com", true
 		}, verdict.Retry},
 		{"invalid, whatever else", func(v *verdict.Verdict) {
 			v.Status, v.Reason, v.Role, v.Relay = verdict.Invalid, verdict.MailboxNotFound, true, true

@@ -9,6 +9,7 @@ import (
 
 	"rcpt/internal/address"
 	"rcpt/internal/lists"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/pace"
 	"rcpt/internal/reply"
@@ -76,8 +77,21 @@ func (r anything) evidence() Evidence {
 		e.Lists.Disposable.Tier = pick(r, lists.Curated, lists.Families, lists.Family, lists.Aggregator)
 	}
 	if r.rarely() {
-		e.Lists.Suggestion, e.Lists.Relay, e.Lists.Role.Class = "alice@gmail.com", "DuckDuckGo", lists.Generic
+		e.Lists.Relay, e.Lists.Role.Class = "DuckDuckGo", lists.Generic
 	}
+	if r.rarely() {
+		e.Lists.Typo = lists.Typo{Meant: "gmail.com", Certain: r.rarely(), Digits: pick(r, "", "", "59")}
+	}
+	if r.rarely() {
+		e.Lists.Exchanger.Kind = pick(r, lists.Mailboxes, lists.Gateway, lists.Throwaway, lists.Parked)
+	}
+	if r.rarely() {
+		e.Lists.Free = lists.Free{Listed: true, Confidence: pick(r, lists.High, lists.Low)}
+	}
+	if r.rarely() {
+		e.Lists.Tenant.List = pick(r, tenant.Allow, tenant.Deny)
+	}
+	e.Lists.Closed, e.Lists.Guarded = r.rarely(), r.rarely()
 	if r.IntN(4) > 0 {
 		e.Probe = &Probe{
 			Answer: r.answer(), Canary: r.answer(), Control: r.answer(), HoldNotFound: r.rarely(),

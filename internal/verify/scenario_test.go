@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"rcpt/internal/lists"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -27,6 +28,8 @@ var update = flag.Bool("update", false, "rewrite the expected verdicts of the sc
 //	request    "email: ..." and, where it matters, the fields of set;
 //	           requests separated by blank lines come one after the other, with
 //	           the cache kept
+//	own        lists of the keys' own, see ownLists
+//	reported   what keys reported before, see reported
 //	dns        records and behaviors, see zoneOf
 //	smtp HOST  what becomes of one connection to HOST, see play; the second file
 //	           of that name is the second connection
@@ -101,6 +104,10 @@ func (w *world) check(t *testing.T, text string) verdict.Verdict {
 	if shown := leak(t, v); shown != "" {
 		t.Errorf("evidence shows %q", shown)
 	}
+	info := lists.New().Info()
+	if age := w.clock.now().Sub(info.Built); v.ListVersion != info.Version || v.ListAgeHours != int64(age/time.Hour) {
+		t.Errorf("lists %q, %d hours old, want %q, %v", v.ListVersion, v.ListAgeHours, info.Version, age)
+	}
 	return v
 }
 
@@ -163,17 +170,25 @@ func show(v verdict.Verdict) string {
 		name string
 		set  bool
 	}{{"disposable", v.Disposable}, {"catch_all", v.CatchAll}, {"free_provider", v.FreeProvider}, {"mx_found", v.MXFound},
-		{"role", v.Role}, {"relay", v.Relay}, {"spam_trap", v.SpamTrap}, {"cached", v.Cached}} {
+		{"role", v.Role}, {"relay", v.Relay}, {"closed_provider", v.ClosedProvider}, {"spam_trap", v.SpamTrap}, {"cached", v.Cached}} {
 		if flag.set {
 			fmt.Fprintf(&b, "%s\n", flag.name)
 		}
 	}
-	for _, text := range []struct{ name, value string }{{"disposable_tier", v.DisposableTier}, {"role_class", v.RoleClass},
-		{"relay_name", v.RelayName}, {"tag", v.Tag}, {"suggestion", v.Suggestion}, {"mx_host", v.MXHost},
-		{"mx_provider", v.MXProvider}, {"detail", v.Detail}} {
+	for _, text := range []struct{ name, value string }{{"disposable_tier", v.DisposableTier},
+		{"disposable_source", string(v.DisposableSource)}, {"role_class", v.RoleClass}, {"relay_name", v.RelayName},
+		{"trap_risk", string(v.TrapRisk)}, {"tag", v.Tag}, {"suggestion", v.Suggestion}, {"typo_of", v.TypoOf},
+		{"typo_certainty", v.TypoCertainty}, {"mx_host", v.MXHost}, {"mx_provider", v.MXProvider}, {"detail", v.Detail}} {
 		if text.value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", text.name, text.value)
 		}
+	}
+	if h := v.AccountHistory; h.Matched {
+		fmt.Fprintf(&b, "history: %s, %d, %s before\n", h.PreviousReason, h.Count, v.CheckedAt.Sub(*h.OccurredAt))
+	}
+	for _, row := range v.Lists {
+		fmt.Fprintf(&b, "list %s: %s\n", row.List, strings.Join(slices.DeleteFunc([]string{row.Rule, row.Tier, string(row.Source),
+			row.Confidence, row.Class, row.DowngradedBy}, func(word string) bool { return word == "" }), ", "))
 	}
 	if v.RetryAt != nil {
 		fmt.Fprintf(&b, "retry after: %s\n", v.RetryAt.Sub(v.CheckedAt).Round(time.Second))

@@ -72,7 +72,7 @@ func TestBetterEvidenceNeverScoresLower(t *testing.T) {
 		},
 		"a trap, a typo": {
 			scored(t, valid), scored(t, valid, func(e *Evidence) { e.Trap = true }),
-			scored(t, valid, func(e *Evidence) { e.Lists.Suggestion = "alice@gmail.com" }),
+			scored(t, valid, func(e *Evidence) { e.Lists.Typo = lists.Typo{Meant: "gmail.com", Certain: true} }),
 		},
 	} {
 		for i := 1; i < len(chain); i++ {
@@ -93,7 +93,7 @@ func TestAHintOfAbsenceStaysAHint(t *testing.T) {
 		want   int
 	}{
 		"alone":             {func(*Evidence) {}, 25},
-		"beside a typo":     {func(e *Evidence) { e.Lists.Suggestion = "alice@gmail.com" }, 15},
+		"beside a typo":     {func(e *Evidence) { e.Lists.Typo = lists.Typo{Meant: "gmail.com", Certain: true} }, 15},
 		"beside a trap":     {func(e *Evidence) { e.Trap = true }, 30},
 		"beside disposable": {func(e *Evidence) { e.Lists.Disposable.Tier = lists.Curated }, 20},
 		"beside null MX":    {func(e *Evidence) { e.Route.Status = mx.NullMX }, 0},

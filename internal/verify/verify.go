@@ -5,7 +5,8 @@
 // can change the verdict.
 //
 //	syntax    address.Parse: RFC 5321, 6531, IDNA2008
-//	lists     disposable, free, role, relay, typo
+//	lists     the key's own; disposable, free, role, relay, typo
+//	overlay   what this key reported about the address, all about the domain
 //	cache     evidence this key gathered before
 //	route     MX, implicit MX, null MX
 //	probe     RCPT over SMTP, with a canary for catch-all domains
@@ -29,6 +30,7 @@ import (
 
 	"rcpt/internal/address"
 	"rcpt/internal/lists"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/smtpprobe"
 	"rcpt/internal/store"
@@ -45,15 +47,22 @@ type Prober interface {
 	Probe(ctx context.Context, b smtpprobe.Batch) smtpprobe.Result
 }
 
+// Tenant knows the lists that a key keeps for itself.
+type Tenant interface {
+	Match(ctx context.Context, key, domain string) (tenant.Match, error)
+}
+
 // Config joins a Verifier to its surroundings.
 type Config struct {
-	Lists  *lists.Table
-	Router Router
-	Prober Prober
-	Cache  store.Table // evidence and facts of domains; may be dropped at any time
-	Secret []byte      // keys the hashes of addresses
-	Now    func() time.Time
-	Log    *slog.Logger
+	Lists   *lists.Live
+	Tenant  Tenant  // nil: no key has lists of its own
+	Overlay Overlay // nil: nothing was ever reported
+	Router  Router
+	Prober  Prober
+	Cache   store.Table // evidence and facts of domains; may be dropped at any time
+	Secret  []byte      // keys the hashes of addresses
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Verifier runs the pipeline. It is safe for concurrent use.
@@ -68,28 +77,26 @@ func New(cfg Config) *Verifier {
 	return &Verifier{cfg: cfg, cache: cache{table: cfg.Cache, secret: cfg.Secret}}
 }
 
+// check is a request under way.
+type check struct {
+	Request
+	table *lists.Table // taken once: another one may take its place meanwhile
+}
+
 // Verify returns the verdict on one address, at r.Deadline at the latest.
-func (v *Verifier) Verify(ctx context.Context, r Request) verdict.Verdict {
-	if r.Mode == "" {
-		r.Mode = Full
-	}
-	if r.Received.IsZero() {
-		r.Received = v.cfg.Now()
-	}
+func (v *Verifier) Verify(ctx context.Context, request Request) verdict.Verdict {
+	r, e := v.begin(request)
 	if !r.Deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Deadline.Sub(v.cfg.Now()))
 		defer cancel()
 	}
-	e := Evidence{Given: r.Email, Mode: r.Mode, Gathered: v.cfg.Now()}
-
-	addr, err := address.Parse(r.Email)
-	if errors.As(err, &e.Syntax) {
+	if e.Syntax != nil {
 		return v.conclude(e, r)
 	}
-	e.Address = addr
 
-	e.Lists = v.look(addr)
+	v.look(ctx, r, &e)
+	v.remember(ctx, r, &e)
 
 	facts, known := v.recall(ctx, r, &e)
 	if known {
@@ -99,64 +106,100 @@ func (v *Verifier) Verify(ctx context.Context, r Request) verdict.Verdict {
 	return v.conclude(e, r)
 }
 
-// look asks the lists.
-func (v *Verifier) look(a address.Address) Lists {
-	t := v.cfg.Lists
-	l := Lists{
-		Disposable: t.Disposable(a.Domain()), Free: t.Free(a.Domain()), Relay: t.Relay(a.Domain()),
-		Role: t.Role(a.Local()), Version: t.Info().Version,
+// begin fills in what a request leaves open and reads its address.
+func (v *Verifier) begin(request Request) (check, Evidence) {
+	r := check{Request: request, table: v.cfg.Lists.Table()}
+	if r.Mode == "" {
+		r.Mode = Full
 	}
-	if domain, ok := t.Suggest(a.Domain()); ok {
-		l.Suggestion = a.Local() + "@" + domain
+	if r.Received.IsZero() {
+		r.Received = v.cfg.Now()
 	}
-	return l
+	e := Evidence{Given: r.Email, Mode: r.Mode, Gathered: v.cfg.Now()}
+	info := r.table.Info()
+	e.Lists.Version, e.Lists.AgeHours = info.Version, max(0, int64(e.Gathered.Sub(info.Built)/time.Hour))
+	addr, err := address.Parse(r.Email)
+	if !errors.As(err, &e.Syntax) {
+		e.Address = addr
+	}
+	return r, e
 }
 
-// cacheTime bounds a wait for the cache. A read gets no more than a quarter of
-// the request's time besides: a table that hangs must leave room for the probe.
+// look asks the lists. Those of the key cost a read; without them the check goes
+// on, as it does without the cache.
+func (v *Verifier) look(ctx context.Context, r check, e *Evidence) {
+	t, l, domain := r.table, &e.Lists, e.Address.Domain()
+	l.Role = t.Role(e.Address.Local())
+	if e.Address.Literal() {
+		return
+	}
+	l.Disposable, l.Free = t.Disposable(domain), t.Free(domain)
+	l.Relay, l.RelayRule = t.RelayRule(domain)
+	l.Typo, l.Closed = t.Typo(domain), t.Closed(domain)
+	if v.cfg.Tenant == nil {
+		return
+	}
+	read, cancel := context.WithTimeout(ctx, readTime(ctx))
+	defer cancel()
+	own, err := v.cfg.Tenant.Match(read, r.Scope, domain)
+	if err != nil {
+		v.complain(ctx, "lists of key not readable", err)
+		l.TenantLost = true
+		return
+	}
+	l.Tenant = Own(own)
+}
+
+// cacheTime bounds a wait for the cache.
 const cacheTime = time.Second
+
+// readTime bounds a read before the probe: no more than a quarter of the
+// request's time, for a table that hangs must leave room for it.
+func readTime(ctx context.Context) time.Duration {
+	if left := timeLeft(ctx); left != 0 {
+		return min(cacheTime, left/4)
+	}
+	return cacheTime
+}
 
 // recall fills in evidence of the cache that answers the request, and returns
 // what is known of the domain; nil if the cache cannot be read. That costs a
 // probe, never an answer.
-func (v *Verifier) recall(ctx context.Context, r Request, e *Evidence) (facts *domainFacts, known bool) {
+func (v *Verifier) recall(ctx context.Context, r check, e *Evidence) (facts *domainFacts, known bool) {
 	left := timeLeft(ctx)
-	wait := cacheTime
-	if left != 0 {
-		wait = min(wait, left/4)
-	}
-	look, cancel := context.WithTimeout(ctx, wait)
+	read, cancel := context.WithTimeout(ctx, readTime(ctx))
 	defer cancel()
-	kept, found, err := v.cache.load(look, r.Scope, e.Address)
+	kept, found, err := v.cache.load(read, r.Scope, e.Address)
 	if err != nil {
 		v.complain(ctx, "cache not readable", err)
 		return nil, false
 	}
+	return &found, r.adopt(kept, left, e)
+}
+
+// adopt takes kept evidence over, if it answers the request.
+func (r check) adopt(kept *entry, left time.Duration, e *Evidence) bool {
 	if r.Fresh || !kept.answers(r.Mode, left) {
-		return &found, false
+		return false
 	}
 	e.Route, e.Probe, e.Gathered, e.Cached = kept.Route, kept.Probe, kept.Gathered, true
 	if r.Mode == Soft {
 		e.Mode = Full // evidence of a probe says more than a soft check would
 	}
-	v.name(e)
-	return &found, true
+	r.name(e)
+	return true
 }
 
 // ask finds the route and, unless the verdict is settled without, probes. What
 // was learned is kept. facts is nil when the cache could not be read: then it
 // is not written either, or it would lose what it holds unseen.
-func (v *Verifier) ask(ctx context.Context, r Request, facts *domainFacts, e *Evidence) {
+func (v *Verifier) ask(ctx context.Context, r check, facts *domainFacts, e *Evidence) {
 	if e.Address.Literal() {
 		return
 	}
 	budget := timeLeft(ctx)
 	answer := v.cfg.Router.Lookup(ctx, e.Address.Domain())
-	e.Route = Route{Status: answer.Status, Detail: answer.Detail}
-	if len(answer.Hosts) > 0 {
-		e.Route.Host = answer.Hosts[0].Name
-	}
-	v.name(e)
+	r.route(answer, e)
 	var known domainFacts
 	if facts != nil {
 		known = *facts
@@ -190,16 +233,21 @@ func (v *Verifier) keep(ctx context.Context, scope string, e Evidence, facts dom
 	}
 }
 
-// name looks up who hosts the mailbox, by the exchanger's name.
-func (v *Verifier) name(e *Evidence) {
-	e.Lists.Provider = v.cfg.Lists.Provider(e.Route.Host)
+// name looks up who stands behind the exchanger.
+func (r check) name(e *Evidence) {
+	e.Lists.Exchanger, e.Lists.Guarded = lists.Exchanger{}, false
+	if e.Route.Host == "" {
+		return // DNS named nobody; that says noMail, if anything
+	}
+	e.Lists.Exchanger = r.table.Exchanger(e.Route.Host)
+	e.Lists.Guarded = e.Lists.Exchanger.Kind == lists.Throwaway && r.table.Guarded(e.Address.Domain())
 }
 
 // worthProbing reports whether an exchanger's answer can still change the
 // verdict.
 func (v *Verifier) worthProbing(e Evidence) bool {
 	return e.Mode != Soft && e.Route.TakesMail() && !e.Address.TooLong() &&
-		!e.Lists.Disposable.Listed() && !e.Trap && !e.History.Matched
+		!weigh(e.Lists).holds() && !e.Trap && !e.History.Matched
 }
 
 // probe asks the exchangers and reports whether it learned something about the
@@ -216,22 +264,12 @@ func (v *Verifier) probe(ctx context.Context, answer mx.Answer, fresh bool, fact
 		e.Probe = &Probe{CatchAll: TakesAny}
 		return false
 	}
-	batch := smtpprobe.Batch{
-		Domain: e.Address.Domain(), Hosts: answer.Hosts, Recipients: []address.Address{e.Address}, TLS: facts.TLSUntil.After(now),
-	}
-	if known != Checks {
-		batch.Canary = v.cache.canary(e.Address, now)
-	}
-	result := v.cfg.Prober.Probe(ctx, batch)
-	e.Probe = &Probe{
-		Answer: result.Answers[0], Canary: result.Canary, Control: result.Control, CatchAll: known,
-		HoldNotFound: result.HoldNotFound, Contacts: result.Contacts,
-	}
-	return facts.learn(*e.Probe, result.TLSDemanded, now)
+	result := v.cfg.Prober.Probe(ctx, v.question(answer.Hosts, *facts, known, now, e))
+	return facts.take(result, known, now, e)
 }
 
 // conclude decides and stamps the answer.
-func (v *Verifier) conclude(e Evidence, r Request) verdict.Verdict {
+func (v *Verifier) conclude(e Evidence, r check) verdict.Verdict {
 	out := Decide(e, r.Policy)
 	out.LatencyMS = max(0, v.cfg.Now().Sub(r.Received).Milliseconds())
 	if r.Explain {

@@ -49,7 +49,7 @@ func (b *bench) Probe(ctx context.Context, _ smtpprobe.Batch) smtpprobe.Result {
 func newBench(route routerFunc, probe proberFunc) *bench {
 	b := &bench{table: newMemory(), log: new(bytes.Buffer), probe: probe}
 	b.Verifier = New(Config{
-		Lists: lists.New(), Router: route, Prober: b, Cache: b.table, Secret: []byte("secret"), Now: time.Now,
+		Lists: lists.NewLive(lists.New()), Router: route, Prober: b, Cache: b.table, Secret: []byte("secret"), Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	return b

@@ -17,6 +17,7 @@ import (
 
 	"rcpt/internal/embedded"
 	"rcpt/internal/lists"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/mx/mxtest"
 	"rcpt/internal/pace"
@@ -86,9 +87,44 @@ func newWorld(t *testing.T, archive *txtar.Archive) *world {
 		t.Fatal(err)
 	}
 	w.verifier = verify.New(verify.Config{
-		Lists: lists.New(), Router: resolver, Prober: prober, Cache: db.Cache(), Secret: []byte("scenario"), Now: w.clock.now, Log: log,
+		Lists: lists.NewLive(lists.New()), Tenant: ownLists(t, section(archive, "own"), tenant.NewBook(db.Control(), w.clock.now)),
+		Overlay: reported(t, section(archive, "reported"), w.clock.now), Router: resolver, Prober: prober, Cache: db.Cache(), Secret: []byte("scenario"), Now: w.clock.now, Log: log,
 	})
 	return w
+}
+
+// ownLists reads the own section, an entry a line:
+//
+//	key allow ok.example    the key's own list has the domain
+//	key unreadable          what the key has cannot be read
+func ownLists(t *testing.T, text string, book *tenant.Book) *own {
+	o := &own{Book: book, unreadable: make(map[string]bool)}
+	for line := range strings.Lines(text) {
+		switch fields := strings.Fields(line); len(fields) {
+		case 2:
+			o.unreadable[fields[0]] = fields[1] == "unreadable"
+		case 3:
+			if _, err := book.Add(t.Context(), fields[0], fields[1], fields[2:], nil); err != nil {
+				t.Fatalf("own line %q: %v", line, err)
+			}
+		default:
+			t.Fatalf("own line %q", line)
+		}
+	}
+	return o
+}
+
+// own are the keys' own lists, some of which cannot be read.
+type own struct {
+	*tenant.Book
+	unreadable map[string]bool
+}
+
+func (o *own) Match(ctx context.Context, key, domain string) (tenant.Match, error) {
+	if o.unreadable[key] {
+		return tenant.Match{}, errors.New("table is gone")
+	}
+	return o.Book.Match(ctx, key, domain)
 }
 
 // documentation are the networks that stand for the public internet (RFC 5737,
