@@ -22,6 +22,7 @@ func TestEverySettingHasItsDefault(t *testing.T) {
 		Addr: "127.0.0.1:8080", Data: ".local", PublicURL: "http://127.0.0.1:8080",
 		Sim: true, SMTPPort: 25, Pacing: PacingAuto,
 		HELO: "host.example.com", MailFrom: "verify@host.example.com",
+		ListsURLs: []ListURL{{Family: "default"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Read of an empty environment\n got %+v\nwant %+v", got, want)
@@ -33,8 +34,13 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 		"RCPT_ADDR": "[::1]:9090", "RCPT_DATA": "data dir", "RCPT_PUBLIC_URL": "https://verify.example.com/api/",
 		"RCPT_SECRET": "s3cret", "RCPT_DNS": "192.0.2.53:53, [2001:db8::53]:5353", "RCPT_SIM": "off",
 		"RCPT_SMTP_PORT": "2525", "RCPT_PROBE_ALLOW": "10.1.2.3/8,192.0.2.7, 2001:db8::1,::ffff:172.16.0.0/108",
-		"RCPT_PACING": "on", "RCPT_EGRESS_CHECK": "mx.example.com:25",
+		"RCPT_PACING": "on", "RCPT_EGRESS_CHECK": "mx.example.com:25,192.0.2.25:25",
+		"RCPT_EGRESS_IP": "::ffff:203.0.113.7", "RCPT_EGRESS_LISTS": "dnsbl.example, other.example",
+		"RCPT_CONTROL_TABLE": "rcpt-control", "RCPT_CACHE_TABLE": "rcpt-cache", "RCPT_BUCKET": "rcpt-files",
+		"RCPT_VAULT_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1234", "RCPT_STATE_MACHINE": "arn:aws:states:eu-central-1:123456789012:stateMachine:jobs",
+		"RCPT_PROBE_QUEUE": "https://sqs.example.com/1/probes", "RCPT_DELIVERY_QUEUE": "http://127.0.0.1:5111/1/deliveries",
 		"RCPT_HELO": "[192.0.2.1]", "RCPT_MAIL_FROM": "bounce+probe@example.com",
+		"RCPT_LISTS_URLS": "default, castle=https://lists.example/today.txt?a=b,https://lists.example/all=.txt,popular=http://127.0.0.1:81/top",
 	}.lookup, "ignored.example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +52,16 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
 			netip.MustParsePrefix("2001:db8::1/128"), netip.MustParsePrefix("172.16.0.0/12"),
 		},
-		Pacing: PacingOn, EgressCheck: "mx.example.com:25", HELO: "[192.0.2.1]", MailFrom: "bounce+probe@example.com",
+		Pacing: PacingOn, EgressCheck: []string{"mx.example.com:25", "192.0.2.25:25"}, HELO: "[192.0.2.1]", MailFrom: "bounce+probe@example.com",
+		EgressIP: netip.MustParseAddr("203.0.113.7"), EgressLists: []string{"dnsbl.example", "other.example"},
+		ListsURLs: []ListURL{
+			{"default", ""}, {"castle", "https://lists.example/today.txt?a=b"}, {"aggregates", "https://lists.example/all=.txt"}, {"popular", "http://127.0.0.1:81/top"},
+		},
+		AWS: AWS{
+			ControlTable: "rcpt-control", CacheTable: "rcpt-cache", Bucket: "rcpt-files",
+			VaultKey: "arn:aws:kms:eu-central-1:123456789012:key/1234", StateMachine: "arn:aws:states:eu-central-1:123456789012:stateMachine:jobs",
+			ProbeQueue: "https://sqs.example.com/1/probes", DeliveryQueue: "http://127.0.0.1:5111/1/deliveries",
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Read\n got %+v\nwant %+v", got, want)
@@ -93,6 +108,21 @@ func TestMalformedSettingsAreRefused(t *testing.T) {
 		{"pacing is one of three words", "RCPT_PACING", "AUTO"},
 		{"an egress check has a port", "RCPT_EGRESS_CHECK", "mx.example.com"},
 		{"an egress check has a host", "RCPT_EGRESS_CHECK", ":25"},
+		{"an egress check has no gaps", "RCPT_EGRESS_CHECK", "mx.example.com:25,"},
+		{"an egress address is no name", "RCPT_EGRESS_IP", "mx.example.com"},
+		{"an egress address is no network", "RCPT_EGRESS_IP", "192.0.2.0/24"},
+		{"a list is a domain", "RCPT_EGRESS_LISTS", "https://dnsbl.example"},
+		{"a table's name has no spaces", "RCPT_CONTROL_TABLE", "rcpt control"},
+		{"a bucket's name has no line end", "RCPT_BUCKET", "rcpt\n"},
+		{"a queue is a URL", "RCPT_PROBE_QUEUE", "probes"},
+		{"a queue is no ARN", "RCPT_DELIVERY_QUEUE", "arn:aws:sqs:eu-central-1:123456789012:deliveries"},
+		{"a list is a URL", "RCPT_LISTS_URLS", "lists.example/all.txt"},
+		{"a list is no file", "RCPT_LISTS_URLS", "file:///etc/hosts"},
+		{"a list has a known family", "RCPT_LISTS_URLS", "gossip=https://lists.example/all.txt"},
+		{"a list's family is no default", "RCPT_LISTS_URLS", "default=https://lists.example/all.txt"},
+		{"a list has no password", "RCPT_LISTS_URLS", "https://user:secret@lists.example/all.txt"},
+		{"off stands alone", "RCPT_LISTS_URLS", "off,https://lists.example/all.txt"},
+		{"lists have no gaps", "RCPT_LISTS_URLS", "default,,https://lists.example/all.txt"},
 		{"HELO carries no line end", "RCPT_HELO", "verify.example.com\r\nMAIL FROM:<>"},
 		{"HELO carries no space", "RCPT_HELO", "verify example.com"},
 		{"HELO carries no bracket", "RCPT_HELO", "<verify.example.com>"},
@@ -157,5 +187,69 @@ func TestSettingsNamesWhatReadLooksUp(t *testing.T) {
 	slices.Sort(listed)
 	if !slices.Equal(looked, listed) {
 		t.Errorf("Read looks up\n%v\nSettings lists\n%v", looked, listed)
+	}
+}
+
+// deployed is the least environment of functions/verify.
+func deployed() env {
+	return env{
+		"RCPT_CONTROL_TABLE": "control", "RCPT_CACHE_TABLE": "cache", "RCPT_SECRET": "hunter2", "RCPT_HELO": "probe.example.com",
+	}
+}
+
+func TestFunctionHasNoSimulationUnlessAsked(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "off": false, "on": true} {
+		e := deployed()
+		e["RCPT_SIM"] = value
+		got, err := ReadFunction("verify", e.lookup)
+		if err != nil || got.Sim != want || got.AWS.CacheTable != "cache" || got.HELO != "probe.example.com" {
+			t.Errorf("RCPT_SIM=%q: %+v, %v", value, got, err)
+		}
+	}
+}
+
+func TestFunctionTellsEverythingMissingAndMalformedInOneLine(t *testing.T) {
+	e := deployed()
+	delete(e, "RCPT_CONTROL_TABLE")
+	delete(e, "RCPT_SECRET")
+	e["RCPT_PACING"], e["RCPT_CACHE_TABLE"], e["RCPT_EGRESS_LISTS"] = "slow", "the cache", "k3y"
+	got, err := ReadFunction("verify", e.lookup)
+	want := `settings not usable: RCPT_PACING is "slow": want one of auto, on, off; ` +
+		`RCPT_EGRESS_LISTS is not usable: want domains, such as dnsbl.example; ` +
+		`RCPT_CACHE_TABLE is "the cache": want a name or an ARN, without spaces; ` +
+		`RCPT_SECRET is missing: keyed hashes of addresses; backed up, never rotated in place; ` +
+		`RCPT_CONTROL_TABLE is missing: DynamoDB table of what must not be lost`
+	if err == nil || err.Error() != want || !reflect.DeepEqual(got, Config{}) {
+		t.Errorf("read %+v\n%v\nwant\n%s", got, err, want)
+	}
+}
+
+func TestFunctionsNeedDifferentThings(t *testing.T) {
+	for function, want := range map[string]string{
+		"verify":      "RCPT_SECRET RCPT_HELO RCPT_CONTROL_TABLE RCPT_CACHE_TABLE",
+		"account":     "RCPT_CONTROL_TABLE RCPT_VAULT_KEY",
+		"egresscheck": "RCPT_EGRESS_CHECK RCPT_CACHE_TABLE",
+	} {
+		_, err := ReadFunction(function, env{}.lookup)
+		if err == nil {
+			t.Errorf("%s starts without anything", function)
+			continue
+		}
+		var missing []string
+		for _, word := range strings.Fields(err.Error()) {
+			if strings.HasPrefix(word, "RCPT_") {
+				missing = append(missing, word)
+			}
+		}
+		if got := strings.Join(missing, " "); got != want {
+			t.Errorf("%s needs %s, want %s", function, got, want)
+		}
+	}
+}
+
+func TestListsCanBeSwitchedOff(t *testing.T) {
+	got, err := Read(env{"RCPT_LISTS_URLS": "off"}.lookup, "host.example.com")
+	if err != nil || got.ListsURLs != nil {
+		t.Errorf("lists are %v, %v", got.ListsURLs, err)
 	}
 }

@@ -18,9 +18,9 @@ func (r *reader) text(name, missing string) string {
 	return missing
 }
 
-// choice reads one of a few words; the first is the default.
-func (r *reader) choice(name string, words ...string) string {
-	value := r.text(name, words[0])
+// choice reads one of a few words.
+func (r *reader) choice(name, missing string, words ...string) string {
+	value := r.text(name, missing)
 	if !slices.Contains(words, value) {
 		r.reject(name, value, "one of "+strings.Join(words, ", "))
 	}
@@ -51,22 +51,13 @@ func (r *reader) address(name, missing string) string {
 	return value
 }
 
-// endpoint reads a host:port to connect to, or nothing.
-func (r *reader) endpoint(name string) string {
-	value := r.lookup(name)
-	if value != "" && !dialable(value) {
-		r.reject(name, value, "host:port, such as mx.example.com:25, or nothing")
-	}
-	return value
-}
-
 // endpoints reads a list of host:port to connect to.
-func (r *reader) endpoints(name string) []string {
+func (r *reader) endpoints(name, example string) []string {
 	value := r.lookup(name)
 	var all []string
 	for _, one := range list(value) {
 		if !dialable(one) {
-			r.reject(name, value, fmt.Sprintf("host:port[,host:port...], such as 192.0.2.53:53; %q is none", one))
+			r.reject(name, value, fmt.Sprintf("host:port[,host:port...], such as %s; %q is none", example, one))
 			return nil
 		}
 		all = append(all, one)
@@ -104,6 +95,57 @@ func network(s string) (netip.Prefix, error) {
 		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
 	}
 	return network.Masked(), nil
+}
+
+// ip reads one address, or nothing.
+func (r *reader) ip(name string) netip.Addr {
+	value := r.lookup(name)
+	if value == "" {
+		return netip.Addr{}
+	}
+	ip, err := netip.ParseAddr(value)
+	if err != nil || ip.Zone() != "" {
+		r.reject(name, value, "an address, such as 192.0.2.1")
+	}
+	return ip.Unmap()
+}
+
+// zones reads a list of domains. The names may hold keys, so they are not
+// quoted.
+func (r *reader) zones(name string) []string {
+	all := list(r.lookup(name))
+	for _, zone := range all {
+		if !mailDomain(zone) || !strings.Contains(zone, ".") {
+			r.problems = append(r.problems, fmt.Errorf("%s is not usable: want domains, such as dnsbl.example", name))
+			return nil
+		}
+	}
+	return all
+}
+
+// resource reads the name, id or ARN of something on AWS. What it looks like is
+// the service's to judge; a space or a line end shows that something else was
+// meant.
+func (r *reader) resource(name string) string {
+	value := r.lookup(name)
+	if len(value) > maxResource || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		r.reject(name, value, "a name or an ARN, without spaces")
+	}
+	return value
+}
+
+// maxResource is the longest ARN there may be ("Identify AWS resources with
+// Amazon Resource Names", IAM User Guide), in characters.
+const maxResource = 2048
+
+// queue reads the URL of a queue, or nothing.
+func (r *reader) queue(name string) string {
+	value := r.lookup(name)
+	u, err := url.Parse(value)
+	if value != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(u.Path) < 2) {
+		r.reject(name, value, "the URL of a queue, such as https://sqs.eu-central-1.amazonaws.com/123456789012/probes")
+	}
+	return value
 }
 
 // url reads a base URL that paths are appended to.

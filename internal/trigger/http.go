@@ -2,6 +2,17 @@
 // call, Lambda's answer out. It is the only package beside the mains that knows
 // the event types; what it calls never learns that Lambda exists.
 //
+//	http.go   HTTP: a request of an HTTP API, for an http.Handler
+//	queue.go  Queue: messages of SQS, for a function of one message
+//	task.go   Task and Scheduled: a state of a state machine, the clock
+//	start.go  Start: serves Lambda with any of them
+//	panic.go  a panic is a failure like any other, and not the process's end
+//
+// What all have in common: an event that cannot be read is answered or
+// acknowledged and logged once, so that it does not come back; it is never
+// quoted, since it may hold addresses. A panic is logged with its stack, and
+// the next event is served: Lambda would end the process otherwise.
+//
 // HTTP serves events of an API Gateway HTTP API, payload format 2.0, with an
 // ordinary http.Handler. The translation is aws-lambda-go-api-proxy's
 // (httpadapter.NewV2, v0.16.2); HTTP repairs around it what that version gets
@@ -22,6 +33,8 @@ package trigger
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -37,14 +50,22 @@ const RequestIDHeader = "X-Request-Id"
 // HTTP returns a Lambda handler that serves each event with h. The handler's
 // error is always nil: what goes wrong is an answer with a status. It may be
 // called concurrently if h may.
-func HTTP(h http.Handler) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+func HTTP(h http.Handler, log *slog.Logger) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	adapter := httpadapter.NewV2(repaired{h})
-	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (answer events.APIGatewayV2HTTPResponse, _ error) {
 		e, ok := normalize(e)
 		if !ok {
-			return malformed(), nil
+			log.LogAttrs(ctx, slog.LevelWarn, "malformed event", slog.String("trigger", "http"))
+			return problem(http.StatusBadRequest, "bad-request", "the event is no request of an HTTP API in payload format 2.0"), nil
 		}
-		return adapter.ProxyWithContext(context.WithValue(ctx, eventKey{}, e), e)
+		err := safely(ctx, log, func() (err error) {
+			answer, err = adapter.ProxyWithContext(context.WithValue(ctx, eventKey{}, e), e)
+			return err
+		})
+		if err != nil {
+			return problem(http.StatusInternalServerError, "internal", "something went wrong on our side"), nil
+		}
+		return answer, nil
 	}
 }
 
@@ -73,14 +94,18 @@ func normalize(e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPRequest
 	return e, err == nil
 }
 
-// malformed answers an event that is no HTTP request. It is written out because
-// no handler has a request to answer.
-func malformed() events.APIGatewayV2HTTPResponse {
+// problem answers where no handler could (RFC 9457).
+func problem(status int, slug, detail string) events.APIGatewayV2HTTPResponse {
+	body, _ := json.Marshal(struct { // texts and a number: it cannot fail
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{"/problems/" + slug, http.StatusText(status), status, detail})
 	return events.APIGatewayV2HTTPResponse{
-		StatusCode: http.StatusBadRequest,
+		StatusCode: status,
 		Headers:    map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store"},
-		Body: `{"type":"/problems/bad-request","title":"Bad request","status":400,` +
-			`"detail":"the event is no request of an HTTP API in payload format 2.0"}` + "\n",
+		Body:       string(body) + "\n",
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
+
+// quiet is the log of tests that do not read it.
+var quiet = slog.New(slog.DiscardHandler)
 
 // seen is what a handler sees of a request.
 type seen struct {
@@ -56,7 +60,7 @@ func TestEverySampleEventReachesTheHandlerWhole(t *testing.T) {
 		for _, file := range files {
 			name := filepath.Join(function, filepath.Base(file))
 			t.Run(name, func(t *testing.T) {
-				answer, err := HTTP(echo(t))(t.Context(), readEvent(t, file))
+				answer, err := HTTP(echo(t), quiet)(t.Context(), readEvent(t, file))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -144,7 +148,7 @@ func TestMalformedEventsAnswer400(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			called := false
 			h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })
-			answer, err := HTTP(h)(t.Context(), e)
+			answer, err := HTTP(h, quiet)(t.Context(), e)
 			if err != nil || called {
 				t.Fatalf("error %v, handler called: %t", err, called)
 			}
@@ -167,7 +171,7 @@ func TestMalformedEventsAnswer400(t *testing.T) {
 func serve(t *testing.T, e events.APIGatewayV2HTTPRequest) seen {
 	t.Helper()
 	var got seen
-	answer, err := HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = look(t, r) }))(t.Context(), e)
+	answer, err := HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = look(t, r) }), quiet)(t.Context(), e)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("answer %+v, error %v", answer, err)
 	}
@@ -240,7 +244,7 @@ func TestRequestIDIsTheGatewaysAlone(t *testing.T) {
 func TestContextOfTheInvocationReachesTheHandler(t *testing.T) {
 	type key struct{}
 	var got any
-	h := HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Context().Value(key{}) }))
+	h := HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Context().Value(key{}) }), quiet)
 	if _, err := h(context.WithValue(t.Context(), key{}, "deadline"), request("GET", "/")); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +267,7 @@ func TestAnswersKeepTheRulesOfNetHTTP(t *testing.T) {
 		{"early hints are no status", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103) }, 200, ""},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			answer, err := HTTP(c.serve)(t.Context(), request("GET", "/"))
+			answer, err := HTTP(c.serve, quiet)(t.Context(), request("GET", "/"))
 			if err != nil || answer.StatusCode != c.status || strings.TrimSpace(answer.Body) != c.body {
 				t.Errorf("answer %+v, error %v", answer, err)
 			}
