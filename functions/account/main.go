@@ -1,48 +1,41 @@
-// Command account is the Lambda function behind /v1/keys, GET /v1/audit,
-// GET /v1/usage, GET /v1/openapi.json and GET /docs.
-//
-// Until the AWS adapters exist its state lives in the folder RCPT_DATA of the
-// instance.
+// Command account is the Lambda function behind /v1/keys, /v1/lists,
+// GET /v1/audit, GET /v1/usage, GET /v1/openapi.json and GET /docs.
 package main
 
 import (
+	"errors"
 	"fmt"
-	"log/slog"
 	"os"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"rcpt/internal/app"
+	"rcpt/internal/cloud"
 	"rcpt/internal/config"
-	"rcpt/internal/embedded"
+	"rcpt/internal/telemetry"
 	"rcpt/internal/trigger"
 )
 
 func main() {
 	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "account:", err)
+		fmt.Fprintln(os.Stderr, "account:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		os.Exit(1)
 	}
 }
 
 func run() error {
-	host, _ := os.Hostname()
-	cfg, err := config.Read(os.Getenv, host)
-	if err != nil {
-		return err
-	}
-	db, err := embedded.Open(cfg.Data, embedded.Options{})
-	if err != nil {
+	told := telemetry.New("account", os.Getenv, os.Stdout)
+	cfg, err := config.ReadFunction("account", os.Getenv)
+	aws, awsErr := cloud.Open(os.Getenv, told.Instrument)
+	if err := errors.Join(err, awsErr); err != nil {
 		return err
 	}
 	handler, err := app.Account(cfg, app.Ports{
-		Control: db.Control(), Vault: db.Vault(),
-		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)), Now: time.Now,
+		Control: aws.Table(cfg.AWS.ControlTable), Vault: aws.Vault(cfg.AWS.VaultKey),
+		Log: told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
 	})
 	if err != nil {
 		return err
 	}
-	lambda.Start(trigger.HTTP(handler))
-	return nil
+	return trigger.Start(trigger.HTTP(handler, told.Log), told.Log)
 }

@@ -1,54 +1,53 @@
-// Command verify is the Lambda function behind POST /v1/verify, POST /v1/check
-// and GET /v1/health.
-//
-// Until the AWS adapters exist its state lives in the folder RCPT_DATA of the
-// instance.
+// Command verify is the Lambda function behind POST /v1/verify, POST /v1/check,
+// GET /v1/health, GET /v1/lists/info and whatever no other route takes.
 package main
 
 import (
+	"errors"
 	"fmt"
-	"log/slog"
 	"os"
+	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"rcpt/internal/app"
+	"rcpt/internal/cloud"
 	"rcpt/internal/config"
-	"rcpt/internal/embedded"
+	"rcpt/internal/egress"
+	"rcpt/internal/telemetry"
 	"rcpt/internal/trigger"
 )
 
+// version is the build's, set by the linker (-X main.version=...).
+var version = "dev"
+
 func main() {
 	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "verify:", err)
+		fmt.Fprintln(os.Stderr, "verify:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		os.Exit(1)
 	}
 }
 
 func run() error {
-	host, _ := os.Hostname()
-	cfg, err := config.Read(os.Getenv, host)
+	told := telemetry.New("verify", os.Getenv, os.Stdout)
+	cfg, err := config.ReadFunction("verify", os.Getenv)
+	aws, awsErr := cloud.Open(os.Getenv, told.Instrument)
+	if err := errors.Join(err, awsErr); err != nil {
+		return err
+	}
+	ports := app.Ports{
+		Control: aws.Table(cfg.AWS.ControlTable), Cache: aws.Table(cfg.AWS.CacheTable), Secret: []byte(cfg.Secret.Reveal()),
+		Log: told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Version: version, Now: time.Now,
+	}
+	if cfg.AWS.Bucket != "" {
+		ports.Blob = aws.Blob(cfg.AWS.Bucket)
+	}
+	ports.Egress = egress.NewWatch(ports.Cache, ports.Now, ports.Log)
+	if ports.Sim, err = app.World(cfg, ports); err != nil {
+		return err
+	}
+	handler, err := app.Verify(cfg, ports)
 	if err != nil {
 		return err
 	}
-	db, err := embedded.Open(cfg.Data, embedded.Options{})
-	if err != nil {
-		return err
-	}
-	secret := []byte(cfg.Secret.Reveal())
-	if len(secret) == 0 {
-		if secret, err = embedded.Secret(cfg.Data); err != nil {
-			return err
-		}
-	}
-	handler, err := app.Verify(cfg, app.Ports{
-		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Secret: secret,
-		Log: slog.New(slog.NewJSONHandler(os.Stdout, nil)), Now: time.Now,
-	})
-	if err != nil {
-		return err
-	}
-	lambda.Start(trigger.HTTP(handler))
-	return nil
+	return trigger.Start(trigger.HTTP(handler, told.Log), told.Log)
 }

@@ -31,6 +31,7 @@ func curl(wire *described) {
 type order struct {
 	url, method, body string
 	header            http.Header
+	chosen            bool // the method was
 	heads             bool // print the head of the answer, too
 }
 
@@ -65,12 +66,15 @@ func readOrder(args []string) (order, error) {
 func (o *order) take(option, value string) {
 	switch option {
 	case "-X":
-		o.method = value
+		o.method, o.chosen = value, true
 	case "-H":
 		name, text, _ := strings.Cut(value, ":")
 		o.header.Add(name, strings.TrimSpace(text))
 	case "-d":
-		o.method, o.body = http.MethodPost, value
+		o.body = value
+		if !o.chosen {
+			o.method = http.MethodPost
+		}
 		o.header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl does, whatever it sends
 	}
 }

@@ -6,6 +6,7 @@
 //	main.go     settings, adapters, parts, the listener, the end
 //	gateway.go  HTTP request -> Lambda event -> HTTP answer
 //	routes.go   which function an event goes to
+//	clock.go    what happens without a request
 //	env.go      the keys it makes once, and the file that tells them
 package main
 
@@ -26,9 +27,9 @@ import (
 
 	"rcpt/internal/app"
 	"rcpt/internal/config"
+	"rcpt/internal/egress"
 	"rcpt/internal/embedded"
 	"rcpt/internal/httpapi"
-	"rcpt/internal/pace"
 	"rcpt/internal/sim"
 )
 
@@ -78,7 +79,9 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	}
 	welcome(out, cfg, env)
 
-	go housekeep(ctx, cfg, db, ports.Egress, log)
+	go sweep(ctx, db, log)
+	go watchEgress(ctx, cfg, ports)
+	go refreshLists(ctx, cfg, ports)
 	server := httpapi.Server(gateway{function: handle, now: time.Now})
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn) // such as missing descriptors
 	return serve(ctx, server, listener)
@@ -114,10 +117,13 @@ func open(cfg config.Config, db *embedded.DB, log *slog.Logger) (app.Ports, func
 		secret = made
 	}
 	p := app.Ports{
-		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Egress: new(pace.Egress),
+		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Blob: db.Blob(),
 		Log: log, Secret: secret, Version: "local", Now: time.Now,
 	}
-	p.Book, p.Meter = app.Keys(p), app.Meter(p)
+	p.Book, p.Meter, p.Tenant, p.Lists = app.Keys(p), app.Meter(p), app.Tenant(p), app.Lists(p)
+	if egressChecked(cfg) {
+		p.Egress = egress.NewWatch(p.Cache, p.Now, log)
+	}
 	if !cfg.Sim {
 		return p, func() {}, nil
 	}
@@ -151,26 +157,4 @@ func welcome(out io.Writer, cfg config.Config, env environment) {
   curl -s $RCPT_URL/v1/verify -H "Authorization: Bearer $RCPT_KEY" -d '{"email":"alice@ok.test"}'
 
 `, env.URL, quote(file))
-}
-
-// housekeep does what the clock does on AWS: it looks after our own way out to
-// port 25 and removes what has expired.
-func housekeep(ctx context.Context, cfg config.Config, db *embedded.DB, egress *pace.Egress, log *slog.Logger) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		if cfg.EgressCheck != "" {
-			if err := egress.Check(ctx, cfg.EgressCheck); err != nil && ctx.Err() == nil {
-				log.Warn("way out to port 25 is closed", "error", err.Error())
-			}
-		}
-		if _, err := db.Sweep(ctx); err != nil && ctx.Err() == nil {
-			log.Error("sweep", "error", err.Error())
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

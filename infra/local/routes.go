@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -22,7 +23,7 @@ func functions(cfg config.Config, ports app.Ports) (function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return routed(map[string]http.Handler{"verify": verify, "account": account}), nil
+	return routed(map[string]http.Handler{"verify": verify, "account": account}, ports.Log), nil
 }
 
 // routes stand for those of API Gateway: each is ANY on the path and on
@@ -32,6 +33,8 @@ func routes() []struct{ path, function string } {
 	return []struct{ path, function string }{
 		{"/", "verify"}, // verify, check, health, and what does not exist
 		{"/v1/keys", "account"},
+		{"/v1/lists", "account"},
+		{"/v1/lists/info", "verify"}, // it tells of the table that verdicts go by
 		{"/v1/audit", "account"},
 		{"/v1/usage", "account"},
 		{"/v1/openapi.json", "account"},
@@ -40,11 +43,11 @@ func routes() []struct{ path, function string } {
 }
 
 // routed hands an event to the function of its path.
-func routed(handlers map[string]http.Handler) function {
+func routed(handlers map[string]http.Handler, log *slog.Logger) function {
 	table := routes()
 	built := make(map[string]function, len(handlers))
 	for name, handler := range handlers {
-		built[name] = trigger.HTTP(handler)
+		built[name] = trigger.HTTP(handler, log)
 	}
 	return func(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		chosen := table[0]

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"testing"
@@ -14,11 +15,12 @@ func named(name string) http.Handler {
 }
 
 func TestPathChoosesTheFunction(t *testing.T) {
-	pick := routed(map[string]http.Handler{"verify": named("verify"), "account": named("account")})
+	pick := routed(map[string]http.Handler{"verify": named("verify"), "account": named("account")}, slog.New(slog.DiscardHandler))
 	for path, want := range map[string]string{
 		"/v1/verify": "verify", "/v1/check": "verify", "/v1/health": "verify", "/": "verify", "/v1/nothing": "verify", "/v1": "verify",
 		"/v1/keys": "account", "/v1/keys/": "account", "/v1/keys/abc": "account", "/v1/keys/abc/rotate": "account",
 		"/v1/keysmith": "verify", "/V1/keys": "verify", "/v1/usage": "account", "/v1/audit": "account", "/docs": "account", "/docs/x": "account",
+		"/v1/lists": "account", "/v1/lists/": "account", "/v1/lists/information": "account", "/v1/lists/info": "verify", "/v1/lists/info/x": "verify",
 		"/v1/openapi.json": "account", "/v1/openapi.json5": "verify",
 	} {
 		for _, method := range []string{"GET", "POST", "BREW"} {

@@ -35,7 +35,7 @@ func TestFunctionsInOneProcessShareTheirKeys(t *testing.T) {
 		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Secret: []byte("0123456789abcdef"),
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
-	ports.Book, ports.Meter = Keys(ports), Meter(ports)
+	ports.Book, ports.Meter, ports.Tenant = Keys(ports), Meter(ports), Tenant(ports)
 	cfg, err := config.Read(func(string) string { return "" }, "host.example")
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +68,10 @@ func TestFunctionsInOneProcessShareTheirKeys(t *testing.T) {
 		{verify, "POST", "/v1/verify", made.Secret, `{"email":"alice@ok.test"}`, 200, `"status":"VALID"`},
 		{verify, "POST", "/v1/verify", made.Secret, `{"email":"nobody@ok.test"}`, 200, `"status":"INVALID"`},
 		{account, "GET", "/v1/usage", made.Secret, "", 200, `"by_kind":{"test":2},"by_outcome":{"INVALID":1,"VALID":1}`},
+		{account, "POST", "/v1/lists", made.Secret, `{"list":"deny","domains":["ok.test"]}`, 200, `"added":1`},
+		{verify, "POST", "/v1/verify", made.Secret, `{"email":"alice@ok.test"}`, 200, `"status":"DISPOSABLE"`},
+		{account, "DELETE", "/v1/lists", made.Secret, `{"list":"deny","domains":["ok.test"]}`, 200, `"removed":1`},
+		{verify, "POST", "/v1/verify", made.Secret, `{"email":"alice@ok.test"}`, 200, `"status":"VALID"`},
 		{account, "DELETE", "/v1/keys/" + made.ID, admin.API, "", 204, ""},
 		{verify, "POST", "/v1/verify", made.Secret, `{"email":"alice@ok.test"}`, 401, "unauthorized"},
 		{verify, "GET", "/v1/keys", admin.API, "", 404, "No such path"},

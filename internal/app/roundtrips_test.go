@@ -41,7 +41,7 @@ type bench struct {
 	clock time.Time
 }
 
-func newBench(t *testing.T, settings map[string]string) *bench {
+func newBench(t *testing.T, settings map[string]string, change ...func(*app.Ports)) *bench {
 	t.Helper()
 	b := &bench{t: t, clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	cfg, err := config.Read(func(name string) string { return settings[name] }, "probe.example")
@@ -58,8 +58,11 @@ func newBench(t *testing.T, settings map[string]string) *bench {
 	}
 	t.Cleanup(func() { _ = b.world.Close() })
 	ports := app.Ports{
-		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Egress: new(pace.Egress), Sim: b.world,
+		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Sim: b.world,
 		Log: slog.New(slog.DiscardHandler), Secret: []byte("a secret of the tests"), Version: "test", Now: b.now,
+	}
+	for _, change := range change {
+		change(&ports)
 	}
 	if b.handler, err = app.Verify(cfg, ports); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"rcpt/internal/lists"
 	"rcpt/internal/pace"
 	"rcpt/internal/sim"
 	"rcpt/internal/smtpprobe"
@@ -53,7 +52,8 @@ func testVerifier(p Ports) (*verify.Verifier, error) {
 		return nil, err
 	}
 	return verify.New(verify.Config{
-		Lists: lists.New(), Router: world, Prober: prober, Cache: apart{p.Cache}, Secret: p.Secret, Now: p.Now, Log: p.Log,
+		Lists: p.Lists, Tenant: p.Tenant, Router: world, Prober: prober,
+		Cache: apart{p.Cache}, Secret: p.Secret, Now: p.Now, Log: p.Log,
 	}), nil
 }
 
@@ -86,11 +86,16 @@ func firstContact(table store.Table, secret []byte) func(context.Context, string
 type apart struct{ store.Table }
 
 func (a apart) BatchGet(ctx context.Context, keys []store.Key) ([]store.Item, error) {
-	moved := make([]store.Key, len(keys))
+	moved, asked := make([]store.Key, len(keys)), make(map[store.Key]store.Key, len(keys))
 	for i, key := range keys {
 		moved[i] = simulatedKey(key)
+		asked[moved[i]] = key
 	}
-	return a.Table.BatchGet(ctx, moved)
+	items, err := a.Table.BatchGet(ctx, moved)
+	for i := range items {
+		items[i].Key = asked[items[i].Key] // who reads them goes by the key asked for
+	}
+	return items, err
 }
 
 func (a apart) BatchPut(ctx context.Context, items []store.Item) error {

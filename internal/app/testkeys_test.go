@@ -41,6 +41,15 @@ func (m *testKeyTable) at(key store.Key) store.Item {
 	return store.Item{}
 }
 
+func (m *testKeyTable) Get(_ context.Context, key store.Key) (store.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if item := m.at(key); item.Present() {
+		return item, nil
+	}
+	return store.Item{}, store.ErrNotFound
+}
+
 func (m *testKeyTable) BatchGet(_ context.Context, keys []store.Key) (found []store.Item, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -78,9 +87,11 @@ func (m *testKeyTable) Update(_ context.Context, update store.Update) (store.Ite
 func testKeyVerifier(t *testing.T, cache store.Table) *verify.Verifier {
 	t.Helper()
 	noSockets(t)
-	v, err := testVerifier(Ports{
-		Cache: cache, Sim: forbidden{t}, Secret: []byte("secret"), Now: time.Now, Log: slog.New(slog.DiscardHandler),
-	})
+	ports := Ports{
+		Control: newTestKeyTable(), Cache: cache, Sim: forbidden{t}, Secret: []byte("secret"), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	}
+	ports.Lists, ports.Tenant = Lists(ports), Tenant(ports)
+	v, err := testVerifier(ports)
 	if err != nil {
 		t.Fatal(err)
 	}

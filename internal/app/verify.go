@@ -20,9 +20,11 @@ import (
 	"time"
 
 	"rcpt/internal/config"
+	"rcpt/internal/egress"
 	"rcpt/internal/httpapi"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/pace"
 	"rcpt/internal/safedial"
@@ -37,17 +39,28 @@ type Ports struct {
 	Control store.Table // what must not be lost
 	Cache   store.Table // what may be dropped at any time
 	Vault   store.Vault
-	Egress  *pace.Egress // what is known of our own way out; nil: nothing
-	Sim     Simulation   // nil: no simulated mail internet
-	Log     *slog.Logger //
-	Secret  []byte       // keys the hashes of addresses
-	Version string       // of the build, for /v1/health
+	Blob    store.Blob    // files; nil: lists are not refreshed
+	Egress  *egress.Watch // what is known of our own way out; nil: nothing
+	Sim     Simulation    // nil: no simulated mail internet
+	Log     *slog.Logger  //
+	Secret  []byte        // keys the hashes of addresses
+	Version string        // of the build, for /v1/health
 	Now     func() time.Time
+
+	// What is told of the work. Each may be nil: then nobody is told.
+	Metric func(name string, value float64, labels ...string)                                    // labels are pairs from closed sets; "provider" is a dimension
+	Step   func(ctx context.Context, step string) (_ context.Context, end func(notes ...string)) // a step of a trace; notes are pairs, without addresses
+	Mark   func(ctx context.Context, name, value string) context.Context                         // log lines of the context carry name and value
 
 	// What functions in one process share, so that each notices at once what
 	// another one does. Nil: each has one of its own, as on AWS.
-	Book  *keys.Book
-	Meter *usage.Meter
+	Book   *keys.Book
+	Meter  *usage.Meter
+	Tenant *tenant.Book
+
+	// Lists is the table in use, which all parts of a process share. Nil: the
+	// built-in one.
+	Lists *lists.Live
 }
 
 // Simulation is the mail internet under .test.
@@ -59,6 +72,8 @@ type Simulation interface {
 
 // Verify builds the handler of functions/verify.
 func Verify(cfg config.Config, p Ports) (http.Handler, error) {
+	p = p.observed()
+	p.Lists, p.Tenant = Lists(p), Tenant(p)
 	verifier, err := verifier(cfg, p)
 	if err != nil {
 		return nil, err
@@ -67,9 +82,10 @@ func Verify(cfg config.Config, p Ports) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return httpapi.New(httpapi.Deps{
-		Keys: Keys(p), Meter: Meter(p), Verifier: verifier, TestVerifier: simulated, Health: health(p), Log: p.Log, Now: p.Now,
-	}), nil
+	return following(p, httpapi.New(httpapi.Deps{
+		Keys: Keys(p), Meter: Meter(p), Verifier: verifier, TestVerifier: simulated,
+		Health: health(p), ListsInfo: listsInfo(p), Log: p.Log, Metric: p.Metric, Mark: p.Mark, Now: p.Now,
+	})), nil
 }
 
 // Keys is the book of API keys, opened unless the ports hold it.
@@ -88,6 +104,15 @@ func Meter(p Ports) *usage.Meter {
 	return usage.NewMeter(p.Control, p.Now, nil)
 }
 
+// Tenant is the book of the lists that keys keep, opened unless the ports hold
+// it.
+func Tenant(p Ports) *tenant.Book {
+	if p.Tenant != nil {
+		return p.Tenant
+	}
+	return tenant.NewBook(p.Control, p.Now)
+}
+
 // verifier joins the pipeline: lists, DNS, prober, cache.
 func verifier(cfg config.Config, p Ports) (*verify.Verifier, error) {
 	resolver := mx.New(resolverConfig(cfg, p))
@@ -95,13 +120,16 @@ func verifier(cfg config.Config, p Ports) (*verify.Verifier, error) {
 	prober, err := smtpprobe.New(smtpprobe.Config{
 		HELO: cfg.HELO, MailFrom: cfg.MailFrom, Port: uint16(cfg.SMTPPort), Resolver: resolver,
 		Dial: way.dial, Closed: way.closed, Log: p.Log,
-		Pacer: pace.New(pace.Config{Mode: pace.Mode(cfg.Pacing), Exempt: way.exempt, Table: p.Cache, Now: p.Now}),
+		Pacer: pace.New(pace.Config{
+			Mode: pace.Mode(cfg.Pacing), Exempt: way.exempt, Table: p.Cache, Now: p.Now, Opened: breakerOpened(p),
+		}),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return verify.New(verify.Config{
-		Lists: lists.New(), Router: resolver, Prober: prober, Cache: p.Cache, Secret: p.Secret, Now: p.Now, Log: p.Log,
+		Lists: p.Lists, Tenant: p.Tenant, Router: observedRouter{resolver, p.Step}, Prober: observedProber{prober, p},
+		Cache: p.Cache, Secret: p.Secret, Now: p.Now, Log: p.Log,
 	}), nil
 }
 
@@ -119,7 +147,7 @@ type route struct {
 	allow  []netip.Prefix
 	dialer safedial.Dialer
 	sim    Simulation
-	egress *pace.Egress
+	egress *egress.Watch
 }
 
 func (r *route) simulated(host string) bool { return r.sim != nil && r.sim.Owns(host) }
@@ -150,14 +178,11 @@ func (r *route) closed(host string, ip netip.Addr) bool {
 
 // health says what /v1/health shows.
 func health(p Ports) func(context.Context) httpapi.Health {
-	info := lists.New().Info()
-	return func(context.Context) httpapi.Health {
-		egress := "unchecked"
+	return func(ctx context.Context) httpapi.Health {
+		way := egress.Unchecked
 		if p.Egress != nil {
-			egress = p.Egress.State()
+			way = p.Egress.State(ctx)
 		}
-		return httpapi.Health{Version: p.Version, Egress: egress, Lists: httpapi.Lists{
-			Version: info.Version, Built: info.Built.Format(time.DateOnly), Hosts: info.Hosts,
-		}}
+		return httpapi.Health{Version: p.Version, Egress: string(way), Lists: listsOf(p.Lists.Table(), p.Now())}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"rcpt/internal/embedded"
 	"rcpt/internal/keys"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/usage"
 )
 
@@ -18,6 +19,7 @@ import (
 type desk struct {
 	*service
 	book  *keys.Book
+	lists *tenant.Book
 	clock time.Time
 
 	admin      string // of the account operator
@@ -44,8 +46,9 @@ func newDesk(t *testing.T, change func(*Deps)) *desk {
 	d := &desk{clock: noon}
 	now := func() time.Time { return d.clock }
 	d.book = keys.NewBook(db.Control(), db.Vault(), now, rand.Reader)
+	d.lists = tenant.NewBook(db.Control(), now)
 	d.service = serve(t, func(deps *Deps) {
-		deps.Keys, deps.Book, deps.Now = d.book, d.book, now
+		deps.Keys, deps.Book, deps.Tenant, deps.Now = d.book, d.book, d.lists, now
 		deps.Meter = usage.NewMeter(db.Control(), now, nil)
 		if change != nil {
 			change(deps)
@@ -130,6 +133,12 @@ func (d *desk) samples() []sample {
 		{route: "PATCH /v1/keys/{id}", caller: d.admin, lacks: d.acme, body: `{"label":"x"}`, status: 200, bodies: []string{"", "null", `{"account":"b"}`}},
 		{route: "POST /v1/keys/{id}/rotate", caller: d.admin, lacks: d.acme, body: `{"overlap":"1h"}`, status: 200, bodies: []string{"{", `{"overlap":5}`}},
 		{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
+		{route: "GET /v1/lists", caller: d.acme, lacks: d.acmeReport, status: 200, query: []string{
+			"limit=0", "next=", "next=!", "next=com", "list=", "list=both", "list=allow&list=deny", "nxt=a.example", "%zz",
+		}},
+		{route: "POST /v1/lists", caller: d.acme, lacks: d.acmeReport, body: goodEntries, status: 200, bodies: badEntries(), query: []string{"list=deny"}},
+		{route: "DELETE /v1/lists", caller: d.acme, lacks: d.acmeReport, body: goodEntries, status: 200, bodies: badEntries(), query: []string{"list=deny"}},
+		{route: "GET /v1/lists/info", caller: d.acmeReport, status: 200},
 		{route: "GET /v1/audit", caller: d.admin, lacks: d.acme, status: 200, query: listQueries},
 		{route: "GET /v1/usage", caller: d.acmeReport, status: 200, query: []string{
 			"days=0", "days=366", "days=x", "days=", "from=2026-11-13&days=3", "from=13.11.2026", "from=2026-11-31", "to=0000-01-01", "from=2026-11-14", "to=",
@@ -222,6 +231,7 @@ func TestForeignAndMissingLookTheSame(t *testing.T) {
 		{"/v1/keys/" + idOf(d.acme), "/v1/keys/nosuchid"},
 		{"/v1/usage?key=" + idOf(d.acme), "/v1/usage?key=nosuchid"},
 		{"/v1/usage?key=" + idOf(d.acme), "/v1/usage?key=%00"},
+		{"/v1/lists?key=" + idOf(d.acme), "/v1/lists?key=nosuchid"},
 		{"/v1/keys?account=acme", "/v1/keys?account=nobody"},
 	} {
 		foreign, missing := text(c.foreign, d.other), text(c.missing, d.other)
@@ -238,7 +248,7 @@ func TestFunctionsServeTheirOwnRoutesAlone(t *testing.T) {
 		part   part
 	}{
 		"functions/verify":  {func(*Deps) {}, verifyPart},
-		"functions/account": {func(d *Deps) { d.Verifier, d.Health, d.Book = nil, nil, book }, accountPart},
+		"functions/account": {func(d *Deps) { d.Verifier, d.Health, d.ListsInfo, d.Book = nil, nil, nil, book }, accountPart},
 	} {
 		s := serve(t, c.change)
 		s.Handler = s.bare // the description is of both functions together

@@ -69,6 +69,7 @@ func (a *api) admitted(ctx context.Context, c *call, ticket *usage.Ticket, verif
 		c.unsettled = a.settle(ctx, settle, request.Deadline)
 	}()
 	v := verifier.Verify(ctx, request)
+	c.verdict = v
 	check := usage.Check{Kind: kindOf(c.key, request, v), Outcome: string(v.Status)}
 	settle = func(ctx context.Context) error { return ticket.Done(ctx, check) }
 	return v

@@ -35,13 +35,16 @@ type checked struct {
 	Action     verdict.Action `json:"action"`
 	Strict     strict         `json:"strict"`
 
-	MXFound   bool       `json:"mx_found"`
-	CheckedAt time.Time  `json:"checked_at"`
-	Cached    bool       `json:"cached"`
-	LatencyMS int64      `json:"latency_ms"`
-	RetryAt   *time.Time `json:"retry_at,omitempty"`
-	Detail    string     `json:"detail,omitempty"`
-	Evidence  any        `json:"evidence,omitempty"`
+	MXFound      bool                `json:"mx_found"`
+	Lists        []verdict.ListMatch `json:"list_matches,omitempty"`
+	ListVersion  string              `json:"list_version"`
+	ListAgeHours int64               `json:"list_age_hours"`
+	CheckedAt    time.Time           `json:"checked_at"`
+	Cached       bool                `json:"cached"`
+	LatencyMS    int64               `json:"latency_ms"`
+	RetryAt      *time.Time          `json:"retry_at,omitempty"`
+	Detail       string              `json:"detail,omitempty"`
+	Evidence     any                 `json:"evidence,omitempty"`
 }
 
 // strict says where a strict consumer form would stop.
@@ -63,7 +66,7 @@ func checkOf(v verdict.Verdict) checked {
 			Role: v.Role, PlusTag: v.Tag != "", Relay: v.Relay, Free: v.FreeProvider,
 			DisposableSuspected: v.Disposable && v.Status != verdict.Disposable,
 		},
-		MXFound: v.MXFound, CheckedAt: v.CheckedAt, Cached: v.Cached, LatencyMS: v.LatencyMS,
+		MXFound: v.MXFound, Lists: v.Lists, ListVersion: v.ListVersion, ListAgeHours: v.ListAgeHours, CheckedAt: v.CheckedAt, Cached: v.Cached, LatencyMS: v.LatencyMS,
 		RetryAt: v.RetryAt, Detail: v.Detail, Evidence: v.Evidence,
 	}
 }
@@ -81,10 +84,13 @@ func result(s verdict.Status) string {
 	return "unknown"
 }
 
-// reasonMessage explains the verdict's reason. What this key itself reported
-// is told by what was reported.
+// reasonMessage explains the verdict's reason. What this key itself denies or
+// reported is told as that.
 func reasonMessage(v verdict.Verdict) string {
-	if v.Reason != verdict.PreviouslyBounced {
+	switch {
+	case v.Reason == verdict.DisposableDomain && v.DisposableSource == verdict.ByKey:
+		return "The domain is on your own deny list."
+	case v.Reason != verdict.PreviouslyBounced:
 		return reasonMessages()[v.Reason]
 	}
 	switch v.AccountHistory.PreviousReason {

@@ -30,7 +30,7 @@ func TestCheckHasTheShapeOfTheMission(t *testing.T) {
 	occurred := time.Date(2026, 5, 13, 10, 0, 0, 0, time.UTC)
 	got := checkJSONOf(t, verdict.Verdict{
 		Email: "user@example.com", Status: verdict.Invalid, Score: 2, Reason: verdict.PreviouslyBounced, Action: verdict.Block,
-		MXFound: true, CheckedAt: noon, LatencyMS: 3,
+		MXFound: true, ListVersion: "7", ListAgeHours: 36, CheckedAt: noon, LatencyMS: 3,
 		AccountHistory: verdict.History{Matched: true, PreviousReason: "hard_bounce", OccurredAt: &occurred, Count: 1},
 	})
 	want := `{"email":"user@example.com","result":"undeliverable","reason":"previously_bounced",` +
@@ -38,7 +38,7 @@ func TestCheckHasTheShapeOfTheMission(t *testing.T) {
 		`"account_history":{"matched":true,"previous_reason":"hard_bounce","occurred_at":"2026-05-13T10:00:00Z","count":1},` +
 		`"status":"INVALID","disposable":false,"role":false,"free":false,"catch_all":false,"spam_trap":false,"score":2,"action":"block",` +
 		`"strict":{"role":false,"plus_tag":false,"relay":false,"free":false,"disposable_suspected":false},` +
-		`"mx_found":true,"checked_at":"2026-11-13T12:00:00Z","cached":false,"latency_ms":3}` + "\n"
+		`"mx_found":true,"list_version":"7","list_age_hours":36,"checked_at":"2026-11-13T12:00:00Z","cached":false,"latency_ms":3}` + "\n"
 	if got != want {
 		t.Errorf("the answer is\n%s want\n%s", got, want)
 	}
@@ -49,13 +49,14 @@ func TestCheckCarriesEverySignal(t *testing.T) {
 	got := checkJSONOf(t, verdict.Verdict{
 		Email: "info+x@example.com", Status: verdict.Risky, Score: 40, Reason: verdict.DisposableSuspected, Action: verdict.Warn,
 		Disposable: true, CatchAll: true, FreeProvider: true, MXFound: true, Role: true, Relay: true, SpamTrap: true, Tag: "x",
-		Suggestion: "info@example.org", CheckedAt: noon, RetryAt: &retry, Cached: true, Detail: "Because.", Evidence: map[string]int{"n": 1},
+		Suggestion: "info@example.org", Lists: []verdict.ListMatch{{List: "disposable", Rule: "example.com", Tier: "aggregator"}}, CheckedAt: noon, RetryAt: &retry, Cached: true, Detail: "Because.", Evidence: map[string]int{"n": 1},
 	})
 	want := `{"email":"info+x@example.com","result":"risky","reason":"disposable_suspected",` +
 		`"reason_message":"The domain is on a list of disposable mail services, but not on a sure one.","account_history":{"matched":false},` +
 		`"status":"RISKY","disposable":true,"role":true,"free":true,"catch_all":true,"spam_trap":true,"suggestion":"info@example.org",` +
 		`"score":40,"action":"warn","strict":{"role":true,"plus_tag":true,"relay":true,"free":true,"disposable_suspected":true},` +
-		`"mx_found":true,"checked_at":"2026-11-13T12:00:00Z","cached":true,"latency_ms":0,"retry_at":"2026-11-13T12:01:00Z",` +
+		`"mx_found":true,"list_matches":[{"list":"disposable","rule":"example.com","tier":"aggregator"}],"list_version":"","list_age_hours":0,` +
+		`"checked_at":"2026-11-13T12:00:00Z","cached":true,"latency_ms":0,"retry_at":"2026-11-13T12:01:00Z",` +
 		`"detail":"Because.","evidence":{"n":1}}` + "\n"
 	if got != want {
 		t.Errorf("the answer is\n%s want\n%s", got, want)
@@ -114,6 +115,17 @@ func TestMessageTellsWhatWasReported(t *testing.T) {
 			t.Errorf("%s: %q", previous, message)
 		}
 		seen[message] = true
+	}
+}
+
+func TestMessageTellsWhoCallsTheDomainDisposable(t *testing.T) {
+	for source, want := range map[verdict.Source]string{
+		verdict.ByKey: "own deny list", verdict.ByList: "disposable mail service", verdict.ByMX: "disposable mail service",
+	} {
+		v := verdict.Verdict{Status: verdict.Disposable, Reason: verdict.DisposableDomain, Disposable: true, DisposableSource: source}
+		if got := reasonMessage(v); !strings.Contains(got, want) {
+			t.Errorf("by %s: %q, want %q in it", source, got, want)
+		}
 	}
 }
 

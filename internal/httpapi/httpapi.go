@@ -8,11 +8,12 @@
 //	route.go    path and method, then the key, what it may see and its scope; the
 //	            table of routes
 //	verify.go   decode, ask the verifier, encode; the other routes likewise:
-//	            check.go health.go keys.go audit.go usage.go openapi.go
+//	            check.go health.go keys.go lists.go audit.go usage.go openapi.go
 //	admit.go    in front of the verifier: the limits of the key
 //	problem.go  what went wrong becomes an RFC 9457 document; the only place that
 //	            knows both domain errors and HTTP statuses
 //	log.go      one line per request, and no more
+//	metrics.go  the same in numbers
 //
 // The key is checked before the body is read, so that only callers with a key
 // can make us hold one. A request is counted against the limits of its key after
@@ -42,6 +43,7 @@ import (
 	"time"
 
 	"rcpt/internal/keys"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
@@ -76,11 +78,22 @@ type Deps struct {
 	Verifier     Verifier // decides whether this function is served
 	TestVerifier Verifier // simulated verdicts
 	Health       func(context.Context) Health
+	ListsInfo    func(context.Context) ListsInfo
 
 	// functions/account.
-	Book *keys.Book // decides whether this function is served
+	Book   *keys.Book // decides whether this function is served
+	Tenant *tenant.Book
 
-	Log  *slog.Logger     // default: slog.Default
+	Log *slog.Logger // default: slog.Default
+
+	// Metric counts and measures, by names of metrics.go; labels are pairs of name
+	// and value from closed sets. Default: nothing is counted.
+	Metric func(name string, value float64, labels ...string)
+
+	// Mark returns a context whose log lines carry name and value: the id of the
+	// request and that of its key. Default: they do not.
+	Mark func(ctx context.Context, name, value string) context.Context
+
 	Now  func() time.Time // default: time.Now
 	Rand io.Reader        // for request ids, safe for concurrent use; default: crypto/rand.Reader
 
@@ -102,6 +115,12 @@ func New(d Deps) http.Handler {
 	if d.Rand == nil {
 		d.Rand = rand.Reader
 	}
+	if d.Metric == nil {
+		d.Metric = func(string, float64, ...string) {}
+	}
+	if d.Mark == nil {
+		d.Mark = func(ctx context.Context, _, _ string) context.Context { return ctx }
+	}
 	if d.MaxInFlight == 0 {
 		d.MaxInFlight = 10_000
 	}
@@ -119,13 +138,14 @@ type api struct {
 
 // call is what one request gathers on its way.
 type call struct {
-	id        string    // request id
-	received  time.Time // when the head of the request had arrived
-	route     string    // the pattern that matched, or unmatched
-	key       keys.Key  // zero until authenticated
-	target    keys.Key  // what the path names, on routes of one key
-	err       error     // why there is no regular answer
-	unsettled error     // why a check that has ended still holds its slot, or is not counted
+	id        string          // request id
+	received  time.Time       // when the head of the request had arrived
+	route     string          // the pattern that matched, or unmatched
+	key       keys.Key        // zero until authenticated
+	target    keys.Key        // whose things are meant, on routes of one key
+	verdict   verdict.Verdict // zero where none was asked for
+	err       error           // why there is no regular answer
+	unsettled error           // why a check that has ended still holds its slot, or is not counted
 	panicked  *panicked
 }
 
@@ -154,7 +174,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.err = errNotFound
 		return
 	}
-	a.mux.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+	ctx := a.Mark(r.Context(), "request_id", c.id)
+	a.mux.ServeHTTP(rec, r.WithContext(context.WithValue(ctx, callKey{}, c)))
 }
 
 // finish turns an error or a panic into a problem document and writes the log
@@ -166,7 +187,9 @@ func (a *api) finish(w *recorder, r *http.Request, c *call) {
 	if c.err != nil && w.status == 0 {
 		writeProblem(w, c)
 	}
-	a.log(w, r, c)
+	took := a.Now().Sub(c.received)
+	a.log(w, r, c, took)
+	a.measure(w, c, took)
 }
 
 // requestID takes over the id the request came with, if it is one to put into

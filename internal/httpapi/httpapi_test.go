@@ -103,7 +103,13 @@ func serve(t testing.TB, change func(*Deps)) *service {
 		Keys: keyring{}, Verifier: s.oracle,
 		Meter: usage.NewMeter(&ledger{}, func() time.Time { return noon }, nil),
 		Health: func(context.Context) Health {
-			return Health{Version: "1.2.3", Lists: Lists{Version: "7", Built: "2026-11-12", Hosts: 202000}, Egress: "open"}
+			return Health{Version: "1.2.3", Lists: Lists{Version: "7", Built: noon.Add(-36 * time.Hour), AgeHours: 36, Hosts: 202000}, Egress: "open"}
+		},
+		ListsInfo: func(context.Context) ListsInfo {
+			return ListsInfo{
+				Lists: Lists{Version: "7", Built: noon.Add(-36 * time.Hour), AgeHours: 36, Hosts: 10}, Source: "refreshed", Rules: 8, Registrable: 7,
+				Tiers: Tiers{4, 3, 2, 1}, Tables: Tables{Free: 6, Relays: 5, Roles: 4, Typos: 3, Guarded: 2, Exchangers: 1},
+			}
 		},
 		Log: slog.New(slog.NewJSONHandler(s.log, nil)),
 		Now: func() time.Time { return noon },
@@ -369,7 +375,7 @@ func TestFiveThousandAtOnceAreAllAnswered(t *testing.T) {
 
 func TestHealthNeedsNoKey(t *testing.T) {
 	w := serve(t, nil).do(httptest.NewRequest("GET", "/v1/health", nil))
-	want := `{"status":"ok","version":"1.2.3","lists":{"version":"7","built":"2026-11-12","hosts":202000},"egress":"open"}` + "\n"
+	want := `{"status":"ok","version":"1.2.3","lists":{"version":"7","built":"2026-11-12T00:00:00Z","age_hours":36,"hosts":202000},"egress":"open"}` + "\n"
 	if w.Code != 200 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%d %v\n%s want\n%s", w.Code, w.Header(), w.Body, want)
 	}

@@ -7,17 +7,18 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"time"
 )
 
 // log writes the line of one request. Every value comes from a closed set or
 // from us, so that no caller writes into the log.
-func (a *api) log(w *recorder, r *http.Request, c *call) {
+func (a *api) log(w *recorder, r *http.Request, c *call, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("method", method(r)),
 		slog.String("route", c.route),
 		slog.Int("status", w.status),
-		slog.Int64("duration_ms", a.Now().Sub(c.received).Milliseconds()),
+		slog.Int64("duration_ms", took.Milliseconds()),
 		slog.String("request_id", c.id),
 		slog.String("key", c.key.ID),
 	}

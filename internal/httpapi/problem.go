@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"rcpt/internal/keys"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/store"
 	"rcpt/internal/usage"
 	"rcpt/internal/verify"
@@ -83,6 +84,8 @@ func answers() []answerTo {
 		{err: verify.ErrPolicy, status: 400, slug: "bad-request", title: "Bad request", field: "policy"},
 		{err: keys.ErrDraft, status: 400, slug: "bad-request", title: "Bad request"},
 		{err: keys.ErrCursor, status: 400, slug: "bad-request", title: "Bad request", field: "next"},
+		{err: tenant.ErrEntry, status: 400, slug: "bad-request", title: "Bad request"},
+		{err: tenant.ErrCursor, status: 400, slug: "bad-request", title: "Bad request", field: "next"},
 		{err: errNoKey, status: 401, slug: "unauthorized", title: "API key needed",
 			detail: "send the header Authorization: Bearer KEY, once"},
 		{err: keys.ErrUnknown, status: 401, slug: "unauthorized", title: "API key not accepted",
@@ -100,6 +103,8 @@ func answers() []answerTo {
 		{err: errAccount, status: 404, slug: "not-found", title: "Not found"},
 		{err: errMethod, status: 405, slug: "method-not-allowed", title: "Method not allowed"},
 		{err: keys.ErrConflict, status: 409, slug: "conflict", title: "Conflict"},
+		{err: tenant.ErrConflict, status: 409, slug: "conflict", title: "Conflict"},
+		{err: tenant.ErrFull, status: 409, slug: "conflict", title: "Lists full"},
 		{err: errTooLarge, status: 413, slug: "too-large", title: "Body too large"},
 		{err: usage.ErrBusy, status: 429, slug: "too-many-requests", title: "Too many requests", retryAfter: 1,
 			detail: "as many requests of this key as it may have at once are under way; send this one again"},
@@ -167,11 +172,14 @@ func writeProblem(w http.ResponseWriter, c *call) {
 func fieldOf(err error) string {
 	var request requestError
 	var draft *keys.DraftError
+	var entry *tenant.EntryError
 	switch {
 	case errors.As(err, &request):
 		return request.field
 	case errors.As(err, &draft):
 		return draft.Field
+	case errors.As(err, &entry):
+		return entry.Field
 	}
 	return ""
 }

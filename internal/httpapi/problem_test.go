@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"rcpt/internal/keys"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/store"
 	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
@@ -100,6 +101,10 @@ func TestProblemsOfKeysLookLikeThis(t *testing.T) {
 		"401-expired":  {"GET", "/v1/keys", d.expired, ""},
 		"401-revoked":  {"GET", "/v1/keys", d.revoked, ""},
 		"400-overlap":  {"POST", "/v1/keys/" + idOf(d.acme) + "/rotate", d.admin, `{"overlap":"721h"}`},
+		"400-entry":    {"POST", "/v1/lists", d.acme, `{"list":"deny","domains":["mail.example","alice@mail.example"]}`},
+		"400-cursor":   {"GET", "/v1/lists?next=five", d.acme, ""},
+		"403-lists":    {"GET", "/v1/lists?key=" + idOf(d.acmeReader), d.acme, ""},
+		"405-lists":    {"PUT", "/v1/lists", d.acme, ""},
 		"400-no-scope": {"PATCH", "/v1/keys/" + idOf(d.acme), d.admin, `{"scopes":null}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +158,10 @@ func sentinels() map[string]struct {
 		"keys.ErrCursor":     {keys.ErrCursor, 400},
 		"keys.ErrNotFound":   {keys.ErrNotFound, 404},
 		"keys.ErrConflict":   {keys.ErrConflict, 409},
+		"tenant.ErrEntry":    {tenant.ErrEntry, 400},
+		"tenant.ErrCursor":   {tenant.ErrCursor, 400},
+		"tenant.ErrConflict": {tenant.ErrConflict, 409},
+		"tenant.ErrFull":     {tenant.ErrFull, 409},
 		"usage.ErrQuota":     {usage.ErrQuota, 402},
 		"usage.ErrBusy":      {usage.ErrBusy, 429},
 		"usage.ErrRate":      {usage.ErrRate, 429},
@@ -164,6 +173,9 @@ func sentinels() map[string]struct {
 		"store.ErrValue":     {store.ErrValue, 500},
 		"store.ErrLimit":     {store.ErrLimit, 500},
 		"store.ErrSealed":    {store.ErrSealed, 500},
+		"store.ErrUnchanged": {store.ErrUnchanged, 500},
+		"store.ErrLease":     {store.ErrLease, 500},
+		"store.ErrFinished":  {store.ErrFinished, 500},
 	}
 }
 
@@ -179,9 +191,9 @@ func TestEverySentinelHasItsAnswer(t *testing.T) {
 
 func TestNoSentinelIsForgotten(t *testing.T) {
 	known := sentinels()
-	for _, pkg := range []string{"keys", "usage", "verify", "store"} {
+	for _, pkg := range []string{"keys", "lists/tenant", "usage", "verify", "store"} {
 		for _, name := range exportedErrors(t, filepath.Join("..", pkg)) {
-			if _, ok := known[pkg+"."+name]; !ok {
+			if _, ok := known[filepath.Base(pkg)+"."+name]; !ok {
 				t.Errorf("%s.%s has no line in sentinels: decide how it is answered", pkg, name)
 			}
 		}

@@ -13,13 +13,18 @@ import (
 // endpoint answers one authorized request, or says why it does not.
 type endpoint func(a *api, w http.ResponseWriter, r *http.Request, c *call) error
 
-// finder finds what a path names, as far as the key of the request may see it.
+// finder finds what a path, or its query, names, as far as the key of the request
+// may see it.
 type finder func(a *api, r *http.Request, c *call) error
 
 // Scopes of routes for whoever comes.
 const (
 	anyone keys.Scope = ""  // no key is needed
 	anyKey keys.Scope = "*" // a key is needed, whatever its scopes
+
+	// ownOrAdmin: the scope verify for what is the key's own, admin for what is
+	// another key's.
+	ownOrAdmin keys.Scope = "verify|admin"
 )
 
 // part is the function of functions/ that a route belongs to.
@@ -35,7 +40,7 @@ type route struct {
 	method string
 	path   string // a pattern of http.ServeMux without method and host
 	scope  keys.Scope
-	find   finder // nil: the path names nothing that is somebody's
+	find   finder // nil: the request names nothing that is somebody's
 	serve  endpoint
 }
 
@@ -45,6 +50,7 @@ func routes() []route {
 		{verifyPart, "POST", "/v1/verify", keys.Verify, nil, (*api).verify},
 		{verifyPart, "POST", "/v1/check", keys.Verify, nil, (*api).check},
 		{verifyPart, "GET", "/v1/health", anyone, nil, (*api).health},
+		{verifyPart, "GET", "/v1/lists/info", anyKey, nil, (*api).listsInfo},
 
 		{accountPart, "POST", "/v1/keys", keys.Admin, nil, (*api).createKey},
 		{accountPart, "GET", "/v1/keys", anyKey, nil, (*api).listKeys},
@@ -52,6 +58,9 @@ func routes() []route {
 		{accountPart, "PATCH", "/v1/keys/{id}", keys.Admin, (*api).findKey, (*api).changeKey},
 		{accountPart, "DELETE", "/v1/keys/{id}", keys.Admin, (*api).findKey, (*api).revokeKey},
 		{accountPart, "POST", "/v1/keys/{id}/rotate", keys.Admin, (*api).findKey, (*api).rotateKey},
+		{accountPart, "GET", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).listEntries},
+		{accountPart, "POST", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).addEntries},
+		{accountPart, "DELETE", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).removeEntries},
 		{accountPart, "GET", "/v1/audit", keys.Admin, nil, (*api).audit},
 		{accountPart, "GET", "/v1/usage", anyKey, nil, (*api).usage},
 		{accountPart, "GET", "/v1/openapi.json", anyone, nil, (*api).description},
@@ -109,6 +118,7 @@ func (a *api) serve(methods resource, w http.ResponseWriter, r *http.Request, c 
 		if err := a.authenticate(w, r, c); err != nil {
 			return err
 		}
+		r = r.WithContext(a.Mark(r.Context(), "key", c.key.ID))
 	}
 	// Before the scope: a key must not learn from a 403 that there is such a thing.
 	if rt.find != nil {
@@ -149,6 +159,12 @@ func (a *api) authenticate(w http.ResponseWriter, r *http.Request, c *call) erro
 
 // authorize holds the key against the scope of the route.
 func authorize(scope keys.Scope, w http.ResponseWriter, c *call) error {
+	if scope == ownOrAdmin {
+		scope = keys.Verify
+		if c.target.ID != c.key.ID {
+			scope = keys.Admin
+		}
+	}
 	if scope == anyone || scope == anyKey || c.key.May(scope) {
 		return nil
 	}

@@ -268,8 +268,8 @@ func TestVerdictIsAnsweredAsItIs(t *testing.T) {
 	}
 	w := s.do(post(`{"email":"a&b<c>@b.test"}`))
 	want := `{"email":"a&b<c>@b.test","status":"VALID","score":96,"reason":"smtp_verified","action":"accept","policy":"default",` +
-		`"disposable":false,"catch_all":false,"free_provider":false,"mx_found":true,"role":false,"relay":false,"spam_trap":false,` +
-		`"account_history":{"matched":true,"occurred_at":"2026-05-13T10:00:00Z"},"list_version":"",` +
+		`"disposable":false,"catch_all":false,"free_provider":false,"mx_found":true,"role":false,"relay":false,"closed_provider":false,"spam_trap":false,` +
+		`"account_history":{"matched":true,"occurred_at":"2026-05-13T10:00:00Z"},"list_version":"","list_age_hours":0,` +
 		`"checked_at":"2026-05-13T10:00:00.001Z","retry_at":"2026-05-13T10:00:00Z","cached":false,"latency_ms":248}` + "\n"
 	if w.Code != 200 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%d\n%s want\n%s", w.Code, w.Body, want)

@@ -78,6 +78,17 @@ func parseEntrySort(sort string) (at time.Time, key string, ok bool) {
 	return at, key, err == nil && isID(key) && len(version) >= 6 && strings.Trim(version, "0123456789") == ""
 }
 
+// noteNumbers begin where no version of a key comes to, so that a note and a
+// change of one key within one millisecond are kept apart.
+const noteNumbers = 1_000_000_000
+
+// Note returns what records a change to something else that is a key's, in the
+// transaction of whoever makes it. The fields say what of it changed. Changes of
+// one key within one millisecond need different numbers, from 0.
+func (b *Book) Note(ctx context.Context, k Key, fields ...string) func(number int64) store.Op {
+	return func(number int64) store.Op { return b.entry(ctx, k, Changed, fields).op(noteNumbers + number) }
+}
+
 // Audit lists what was done to the keys of an account, the latest first, up to
 // limit entries. It goes on behind after, the next of an earlier page; next is
 // empty when there are no more. ErrCursor when after is nothing of the kind.

@@ -122,3 +122,30 @@ func TestStrangeCursorsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// What another package changes for a key stands among the rest, also when it
+// happens within one millisecond.
+func TestNotesStandInTheLog(t *testing.T) {
+	w := open(t, rand.Reader)
+	key, _ := w.create(t, Draft{Account: "acme"})
+	note := w.Note(ActingAs(t.Context(), "adminkey"), key, "lists.deny")
+	for number := range int64(3) {
+		if err := w.table.Transact(t.Context(), []store.Op{note(number)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Change(t.Context(), key.ID, Patch{Label: new("x")}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"changed lists.deny", "changed lists.deny", "changed lists.deny", "changed label", "created"}
+	if got := w.audited(t, "acme"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the log is %v, want %v", got, want)
+	}
+	page, next, err := w.Audit(t.Context(), "acme", "", 2)
+	if err != nil || len(page) != 2 || page[0].By != "adminkey" || page[0].Key != key.ID {
+		t.Fatalf("%v, error %v", page, err)
+	}
+	if rest, _, err := w.Audit(t.Context(), "acme", next, 5); err != nil || len(rest) != 3 {
+		t.Errorf("behind %q there are %v, error %v", next, rest, err)
+	}
+}

@@ -53,12 +53,16 @@ func (o operation) Key() string {
 	if len(o.Security) == 0 {
 		return "no key"
 	}
-	for _, scopes := range o.Security[0] {
-		if len(scopes) > 0 {
-			return "a key with the scope " + strings.Join(scopes, ", ")
+	var alternatives []string
+	for _, schemes := range o.Security {
+		for _, scopes := range schemes {
+			if len(scopes) == 0 {
+				return "any key"
+			}
+			alternatives = append(alternatives, strings.Join(scopes, ", "))
 		}
 	}
-	return "any key"
+	return "a key with the scope " + strings.Join(alternatives, " or ")
 }
 
 // Successes are the answers with a status below 400.

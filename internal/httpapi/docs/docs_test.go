@@ -98,7 +98,7 @@ func TestProgramsStandAsTheyAre(t *testing.T) {
 			t.Errorf("%s does not say what it prints", file)
 		}
 	}
-	if len(shown) != len(files) || len(files) != 12 {
+	if len(shown) != len(files) || len(files) != 15 {
 		t.Errorf("%d files, %d programs on the page", len(files), len(shown))
 	}
 }
@@ -107,7 +107,7 @@ func TestPageTellsEveryWord(t *testing.T) {
 	text, _ := ours(t)
 	for _, told := range []string{
 		"<code>smtp_verified</code></td><td>The mail server accepts this address and refuses one that does not exist.</td>",
-		"integer or null, 500 to 25000", `<span class="note">default 4500</span>`, "a key with the scope admin", "any key", "no key",
+		"integer or null, 500 to 25000", `<span class="note">default 4500</span>`, "a key with the scope admin", "a key with the scope verify or admin", "any key", "no key",
 		"string, 1 to 128 characters", "string, at most 64 characters or null", `array of <a href="#Scope">Scope</a> or null`, "<code>null</code>",
 		`"email": "alice@ok.test",`, `<code>Retry-After</code>`, "object by <a href=\"#Status\">Status</a>",
 	} {

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"rcpt/internal/config"
+	"rcpt/internal/lists/refresh"
+	"rcpt/internal/safedial"
+)
+
+// Refresher builds the handler of functions/refresher: one run of the refresh of
+// the lists, told by one line of log. Where the ports share a table in use, a
+// new one is put there at once; other processes find it by themselves.
+func Refresher(cfg config.Config, p Ports) func(context.Context, refresh.Request) (refresh.Report, error) {
+	p = p.observed()
+	// A list may lie anywhere on the public internet. Anybody on the way can change
+	// what plain HTTP carries, so that is for our own networks alone.
+	public := &safedial.Dialer{Allow: cfg.ProbeAllow}
+	ours := &safedial.Dialer{Allow: cfg.ProbeAllow, Deny: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+	job := refresh.New(refresh.Config{
+		Blob: p.Blob, Sources: sources(cfg.ListsURLs), Client: refresh.NewClient(public.DialContext, ours.DialContext),
+		Now: p.Now, Metric: p.Metric,
+	})
+	return func(ctx context.Context, req refresh.Request) (refresh.Report, error) {
+		r, err := job.Run(ctx, req)
+		if err != nil {
+			return r, err
+		}
+		level := slog.LevelInfo
+		if r.Outcome == refresh.Kept {
+			level = slog.LevelWarn
+		}
+		p.Log.LogAttrs(ctx, level, "lists: "+string(r.Outcome), slog.String("reason", r.Reason), slog.String("detail", r.Detail),
+			slog.Int("hosts", r.Table.Hosts), slog.Int("added", r.Added), slog.Int("removed", r.Removed), slog.Int("sources_failed", r.Failed()))
+		if p.Lists != nil && r.Outcome != refresh.Kept {
+			_ = follower(p).Look(ctx) // which has told why the table in use stays
+		}
+		return r, nil
+	}
+}
+
+// sources are those of the setting. Without a list of popular sites nothing new
+// can be judged, so the built-in one comes with the others.
+func sources(urls []config.ListURL) (all []refresh.Source) {
+	for _, u := range urls {
+		if u.Family == config.DefaultLists {
+			all = append(all, refresh.DefaultSources()...)
+			continue
+		}
+		if s, ok := refresh.NewSource(u.Family, u.URL); ok { // config knows the same families
+			all = append(all, s)
+		}
+	}
+	popular := func(s refresh.Source) bool { return s.Family == refresh.Popular }
+	if len(all) > 0 && !slices.ContainsFunc(all, popular) {
+		for _, s := range refresh.DefaultSources() {
+			if popular(s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// follower puts the table that the refresher published last in use.
+func follower(p Ports) *refresh.Follower {
+	return refresh.NewFollower(refresh.FollowerConfig{
+		Blob: p.Blob, Live: p.Lists, Now: p.Now, Metric: p.Metric, Log: p.Log,
+		Jitter: func(n time.Duration) time.Duration { return rand.N(n) },
+	})
+}
+
+// following lets requests keep the table in use fresh. None of them waits for
+// it. Without files there is nothing to follow.
+func following(p Ports, next http.Handler) http.Handler {
+	if p.Blob == nil {
+		return next
+	}
+	f := follower(p)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.Touch()
+		next.ServeHTTP(w, r)
+	})
+}
