@@ -148,6 +148,7 @@ class Roles(unittest.TestCase):
             "ControlTable": READ | CHANGE,
             "CacheTable": READ | CHANGE | {"dynamodb:BatchWriteItem"},
             "${Bucket.Arn}/lists/*": {"s3:GetObject"},
+            "Bucket": {"s3:ListBucket"},
         },
         "AccountFunctionRole": {
             "ControlTable": READ | CHANGE | {"dynamodb:BatchWriteItem"},

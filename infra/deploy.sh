@@ -1,0 +1,29 @@
+#!/bin/sh
+# Deploys the stack and prints the first admin key. Needs the AWS CLI and the SAM
+# CLI, and credentials that may create what template.yaml lists.
+#
+#   HELO=probe.example.com MAIL_FROM=verify@example.com make deploy
+#
+# Other parameters of template.yaml go into samconfig.toml or OVERRIDES, such as
+# OVERRIDES="NatMode=instance EgressCheck=mx.example.com:25".
+set -eu
+cd "$(dirname "$0")/.."
+: "${HELO:?the name of our address, such as probe.example.com}"
+: "${MAIL_FROM:?a mailbox of yours, such as verify@example.com}"
+stack=${STACK:-rcpt}
+
+# shellcheck disable=SC2086 # each override is a word
+sam deploy --stack-name "$stack" --parameter-overrides "Helo=$HELO" "MailFrom=$MAIL_FROM" ${OVERRIDES:-}
+
+output() {
+	aws cloudformation describe-stacks --stack-name "$stack" --output text \
+		--query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
+}
+
+echo "API:            $(output Url)"
+echo "egress address: $(output EgressAddress)"
+echo "dashboard:      $(output Dashboard)"
+eval "$(aws configure export-credentials --format env)"
+AWS_REGION=${AWS_REGION:-$(aws configure get region)} \
+	RCPT_CONTROL_TABLE=$(output ControlTable) RCPT_VAULT_KEY=$(output VaultKey) \
+	go run ./infra/adminkey
