@@ -4,7 +4,8 @@
 FUZZTIME  ?= 60s
 ENV       := CGO_ENABLED=0
 PACKAGES  := ./...
-FUNCTIONS := $(notdir $(wildcard functions/*))
+FUNCTIONS := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
+VERSION   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
 help: ## print this list
@@ -40,10 +41,29 @@ build: $(FUNCTIONS:%=.build/%.zip) ## the functions as archives for Lambda: .bui
 
 .build/%.zip: FORCE
 	@mkdir -p .build/$*
-	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o .build/$*/bootstrap ./functions/$*
+	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -X main.version=$(VERSION)' -o .build/$*/bootstrap ./functions/$*
 	@go run ./infra/zip .build/$*/bootstrap $@
 
 FORCE:
+
+.PHONY: deploy
+deploy: build ## the stack of template.yaml into your AWS account; prints the first admin key (AWS CLI, SAM CLI)
+	@infra/deploy.sh
+
+.PHONY: cost
+cost: ## what it costs on AWS, reckoned from measured calls
+	@go run ./infra/cost
+
+.PHONY: test-mta
+test-mta: ## probe Postfix, Exim, OpenSMTPD and others in namespaces of their own (root, Debian; fetches their packages)
+	@mkdir -p .build
+	@$(ENV) go build -o .build/local ./infra/local
+	@$(ENV) go build -o .build/test-mta ./infra/test-mta
+	@.build/test-mta
+
+.PHONY: test-aws
+test-aws: ## the AWS side against stand-ins for AWS (Java 17, Maven, Python 3; fetches DynamoDB Local and moto)
+	@infra/test-aws/run.sh
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
@@ -54,11 +74,11 @@ lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
 	go tool ineffassign $(PACKAGES)
 
 .PHONY: bench
-bench: ## warm checks over HTTP beside an empty handler, median of five runs
+bench: ## the prober beside a naive one, pacing, a long stream, HTTP beside an empty handler; BENCH=prober runs one
 	@mkdir -p .build
 	@$(ENV) go build -o .build/local ./infra/local
 	@$(ENV) go build -o .build/bench ./infra/bench
-	@.build/bench
+	@.build/bench $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 60s)
@@ -74,8 +94,9 @@ lists: ## make the tables of internal/lists from the packages in infra/lists/loc
 	@$(ENV) go run ./infra/lists
 
 .PHONY: lists-check
-lists-check: ## what the tables of internal/lists promise, with the figures
-	@go test -count=1 -v -run 'TestCheck|TestPoison|TestBadData|TestTyposAre|TestListsAgree|TestLookUps|TestInfoCounts' -bench . ./internal/lists/... ./infra/lists | grep -vE '^(===|goos|goarch|pkg)'
+lists-check: ## what the lists promise, built in and refreshed, with the figures (the last line needs a C compiler)
+	@go test -count=1 -v -run 'TestCheck|TestPoison|TestBad|TestTyposAre|TestListsAgree|TestLookUps|TestInfoCounts|TestHuge|TestSourcesThatHang|TestDeath' -bench . ./internal/lists/... ./internal/app ./infra/lists | grep -vE '^(===|goos|goarch|pkg)'
+	@CGO_ENABLED=1 go test -count=1 -race -v -run TestSwapUnderLookUps ./internal/lists/refresh | grep -vE '^==='
 
 .PHONY: golden
 golden: ## rewrite the expected verdicts and answers in testdata; review the diff

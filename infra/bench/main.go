@@ -1,18 +1,18 @@
-// Command bench measures the product from outside, over HTTP, beside a handler
-// that does nothing, in one run: machines are noisy, ratios are not.
+// Command bench measures the product, each part beside something plain that does
+// the same in the same run: machines are noisy, ratios are not.
 //
-// It starts both as processes of their own, sends warm checks to one and empty
-// requests to the other at the same fixed rate, interleaved, and prints the
-// percentiles of each. The load is open: a request leaves when its moment has
-// come, whether or not the ones before it are answered, and its latency counts
-// from that moment, so that a stall is not hidden by the requests it delayed.
+//	http    warm checks over HTTP beside a handler that does nothing (http.go)
+//	prober  a thousand addresses in a closed world beside a naive prober (prober.go)
+//	pacing  the same with RCPT_PACING=on: brake, breaker, hold and their cost (pacing.go)
+//	scale   ten thousand and a hundred thousand addresses as one stream (scale.go)
+//
+// Without a name it runs all of them.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,11 +21,12 @@ import (
 
 func main() {
 	var (
-		rate     = flag.Int("rate", 300, "requests a second to each")
-		duration = flag.Duration("duration", 20*time.Second, "how long to measure")
-		runs     = flag.Int("runs", 5, "runs, of which the median is the figure")
-		binary   = flag.String("product", ".build/local", "the product's binary")
+		runs     = flag.Int("runs", 5, "runs of http and prober, of which the median is the figure")
+		rate     = flag.Int("rate", 300, "http: requests a second to each")
+		duration = flag.Duration("duration", 7*time.Second, "http: how long a run is")
+		binary   = flag.String("product", ".build/local", "http: the product's binary")
 		noop     = flag.String("noop", "", "serve the handler that does nothing on this address; used by bench itself")
+		profile  = flag.String("cpuprofile", "", "prober and scale: write a CPU profile to this file")
 	)
 	flag.Parse()
 	if *noop != "" {
@@ -34,47 +35,35 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *rate, *duration, *runs); err != nil {
+	err := profiled(*profile, func() error {
+		return bench(ctx, flag.Args(), map[string]func(context.Context) error{
+			"http":   func(ctx context.Context) error { return benchHTTP(ctx, *binary, *rate, *duration, *runs) },
+			"prober": func(ctx context.Context) error { return benchProber(ctx, *runs) },
+			"pacing": benchPacing,
+			"scale":  benchScale,
+		})
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary string, rate int, duration time.Duration, runs int) error {
-	product, err := startProduct(ctx, binary)
-	if err != nil {
-		return err
+// bench runs those that are named, or all, in the order of the package comment.
+func bench(ctx context.Context, names []string, benches map[string]func(context.Context) error) error {
+	if len(names) == 0 {
+		names = []string{"prober", "pacing", "scale", "http"}
 	}
-	defer product.stop()
-	empty, err := startNothing(ctx)
-	if err != nil {
-		return err
-	}
-	defer empty.stop()
-
-	fmt.Printf("%d requests a second to each, %s a run, %d runs; latency from the moment a request was due\n\n", rate, duration, runs)
-	fmt.Printf("%-4s  %-28s  %-28s\n", "run", "warm check p50/p95/p99 ms", "empty handler p50/p95/p99 ms")
-	var ours, theirs []percentiles
-	for i := range runs {
-		a, b, err := measure(ctx, product.target, empty.target, rate, duration)
-		if err != nil {
-			return err
+	for _, name := range names {
+		run, ok := benches[name]
+		if !ok {
+			return fmt.Errorf("no bench is called %q", name)
 		}
-		ours, theirs = append(ours, a), append(theirs, b)
-		fmt.Printf("%-4d  %-28s  %-28s\n", i+1, a, b)
+		fmt.Printf("== %s\n\n", name)
+		if err := run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fmt.Println()
 	}
-	a, b := medians(ours), medians(theirs)
-	fmt.Printf("\nmedian  warm check %s, empty handler %s: p50 %.2f ms over, p99 %.1f times\n", a, b, ms(a.p50-b.p50), ms(a.p99)/ms(b.p99))
 	return nil
-}
-
-// serveNothing reads a request and answers a constant of a verdict's size.
-func serveNothing(addr string) {
-	answer := make([]byte, 500)
-	for i := range answer {
-		answer[i] = ' '
-	}
-	server := http.Server{Addr: addr, ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(answer) })}
-	fmt.Fprintln(os.Stderr, server.ListenAndServe())
 }
