@@ -39,8 +39,8 @@ func TestEveryEventIsAnswered(t *testing.T) {
 					t.Fatalf("failed: %s\n%s", result.Payload, s.log.tail(10))
 				}
 				var http struct{ RequestContext *struct{} }
-				if json.Unmarshal(event, &http); http.RequestContext == nil {
-					return
+				if err := json.Unmarshal(event, &http); err != nil || http.RequestContext == nil {
+					return // a schedule's
 				}
 				r, err := read(result)
 				if err != nil || r.status < 200 || r.status >= 500 {
