@@ -5,6 +5,8 @@ FUZZTIME  ?= 60s
 ENV       := CGO_ENABLED=0
 PACKAGES  := ./...
 FUNCTIONS := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
+# The tracer brings grpc, and that a tracer of its own, unless told not to.
+TAGS      := lambda.norpc,grpcnotrace
 VERSION   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
@@ -41,8 +43,12 @@ build: $(FUNCTIONS:%=.build/%.zip) ## the functions as archives for Lambda: .bui
 
 .build/%.zip: FORCE
 	@mkdir -p .build/$*
-	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -X main.version=$(VERSION)' -o .build/$*/bootstrap ./functions/$*
+	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o .build/$*/bootstrap ./functions/$*
 	@go run ./infra/zip .build/$*/bootstrap $@
+
+# What runs once a day tells everything in a line of its log: no tracer, which
+# would bring 8 MB.
+.build/refresher.zip: TAGS := lambda.norpc,notrace
 
 FORCE:
 
@@ -74,7 +80,7 @@ lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
 	go tool ineffassign $(PACKAGES)
 
 .PHONY: bench
-bench: ## the prober beside a naive one, pacing, a long stream, HTTP beside an empty handler; BENCH=prober runs one
+bench: ## the binaries of the functions, the prober beside a naive one, pacing, a long stream, HTTP beside an empty handler; BENCH=prober runs one
 	@mkdir -p .build
 	@$(ENV) go build -o .build/local ./infra/local
 	@$(ENV) go build -o .build/bench ./infra/bench

@@ -35,8 +35,9 @@ func (d disposal) holds() bool { return d.source != "" }
 //     today is found. Names that no list may touch are safe from it, too.
 //   - Its exchanger serves paying companies only: such services do not buy that,
 //     and the listing is a mistake.
-//   - Several lists of mailbox providers name it: collections of collections call
-//     many an old provider disposable, and people have their mail there.
+//   - Several lists of mailbox providers name it, or one does and only collections
+//     of other lists call it disposable: those swallow many an old provider, and
+//     people have their mail there.
 //
 // That guards, relays and slips are on no disposable list is seen to where the
 // lists are built.
@@ -54,7 +55,7 @@ func weigh(l Lists) disposal {
 		return disposal{}
 	case l.Exchanger.Business():
 		return disposal{downgradedBy: byBusinessMX}
-	case l.Free.Confidence == lists.High:
+	case l.Free.Confidence == lists.High, l.Free.Listed && l.Disposable.Tier == lists.Aggregator:
 		return disposal{downgradedBy: byFree}
 	}
 	return disposal{source: verdict.ByList}

@@ -64,6 +64,7 @@ func TestWeigh(t *testing.T) {
 
 		{"a sure provider goes before a weak listing", Lists{Disposable: oneFamily, Free: freeHigh}, disposal{"", false, "free"}},
 		{"an unsure one does not", Lists{Disposable: oneFamily, Free: freeLow}, disposal{list, false, ""}},
+		{"but goes before collections of lists", Lists{Disposable: collected, Free: freeLow}, disposal{"", false, "free"}},
 		{"nor a sure one before a firm listing", Lists{Disposable: several, Free: freeHigh}, disposal{list, true, ""}},
 
 		{"allowed goes before curated", Lists{Tenant: allowed, Disposable: curated}, disposal{"", false, "allow"}},
@@ -155,11 +156,11 @@ func TestSuggestionPutsDigitsWhereTheyBelong(t *testing.T) {
 
 func TestMatchesNameTheRowsBehindTheFlags(t *testing.T) {
 	all := Lists{
-		Disposable: collected, Free: freeLow, Relay: "DuckDuckGo", RelayRule: "duck.com",
+		Disposable: oneFamily, Free: freeLow, Relay: "DuckDuckGo", RelayRule: "duck.com",
 		Role: lists.Role{Class: lists.Sales, Rule: "sales"}, Typo: certain, Closed: true,
 	}
 	rows := []verdict.ListMatch{
-		{List: "disposable", Rule: "ok.example", Tier: "aggregator"},
+		{List: "disposable", Rule: "ok.example", Tier: "one_family"},
 		{List: "free", Rule: "ok.example", Confidence: "low"},
 		{List: "relay", Rule: "duck.com"},
 		{List: "role", Rule: "sales", Class: "sales"},
@@ -183,7 +184,7 @@ func TestMatchesNameTheRowsBehindTheFlags(t *testing.T) {
 			append([]verdict.ListMatch{{List: "deny", Rule: "ok.example"}}, rows...)},
 		{"an allowed domain keeps them as outweighed", with(func(l *Lists) { l.Tenant = allowed }), []verdict.ListMatch{
 			{List: "allow", Rule: "ok.example"},
-			{List: "disposable", Rule: "ok.example", Tier: "aggregator", DowngradedBy: "allow"},
+			{List: "disposable", Rule: "ok.example", Tier: "one_family", DowngradedBy: "allow"},
 			rows[1], rows[2], rows[3],
 			{List: "typo", Rule: "ok.example", DowngradedBy: "allow"},
 			{List: "closed_provider", Rule: "ok.example", DowngradedBy: "allow"},

@@ -78,6 +78,9 @@ func (s *fixtureServer) sources(t *testing.T) (sources []refresh.Source) {
 // TestCheckRefreshOnFixtures refreshes from snapshots of real lists, poison and
 // all, by the way of the product: over HTTP, through the store, into a reader.
 func TestCheckRefreshOnFixtures(t *testing.T) {
+	if raceDetector {
+		t.Skip("a million lines prove figures; the races are those of the small lists of the other tests")
+	}
 	server := serveFixtures(t)
 	w := newWorld(t, nil)
 	w.config.Sources, w.config.Client, w.config.MinPopular = server.sources(t), server.Client(), 0

@@ -66,7 +66,7 @@ func NewFollower(c FollowerConfig) *Follower {
 	return &Follower{FollowerConfig: c}
 }
 
-// Touch begins a look in the background if one is due and none is under way. A
+// Touch begins a look in the background if one is due and none is under way. Each
 // request calls it and goes on; it takes less than a microsecond.
 func (f *Follower) Touch() {
 	if f == nil {

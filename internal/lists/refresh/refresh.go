@@ -30,8 +30,9 @@
 // The last 30 tables stay.
 //
 // To go back to an earlier table, invoke functions/refresher with the event
-// {"rollback": "<sha256>"}, the name of a table (lists.json and the reports name
-// them), or {"rollback": "builtin"}. It stays in use, and the daily runs do
+// {"rollback": "<sha256>"}, the name of a table (lists.json and the log name
+// them), or {"rollback": "builtin"}; under make run leave the event in the file
+// refresher.json of $RCPT_DATA. The table stays in use, and the daily runs do
 // nothing, until {"resume": true}, which goes on from the state that the older
 // table was made with; take the source at fault out of RCPT_LISTS_URLS before.
 // {"accept": ["<source>", "table"]} lets a source, or the whole table, change by
