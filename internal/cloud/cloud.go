@@ -1,6 +1,12 @@
-// Package cloud opens the adapters that keep the ports on AWS. The mains of
-// functions/ take them from here and hand them to app; nothing else in the
-// product knows that there is AWS.
+// Package cloud tells the adapters below it which AWS they speak to, and as whom.
+// A main of functions/ opens with it the ones it needs and hands them to app:
+//
+//	aws, err := cloud.Open(os.Getenv, told.Instrument)
+//	table := dynamo.Open(aws, cfg.AWS.ControlTable)
+//
+// It imports none of them, because a binary carries the SDK of every service that
+// is imported and sets it up at each cold start. Nothing else in the product
+// knows that there is AWS.
 //
 // Opening costs nothing: a client resolves names and connects when it is first
 // used. All clients share one HTTP client, so that a function holds one set of
@@ -27,34 +33,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
-	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
-	awssfn "github.com/aws/aws-sdk-go-v2/service/sfn"
-	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/middleware"
-
-	"rcpt/internal/cloud/dynamo"
-	"rcpt/internal/cloud/kms"
-	"rcpt/internal/cloud/s3"
-	"rcpt/internal/cloud/sfn"
-	"rcpt/internal/cloud/sqs"
-	"rcpt/internal/store"
 )
-
-// Cloud opens adapters with the identity of the function. It is safe for
-// concurrent use.
-type Cloud struct {
-	config aws.Config
-}
 
 // ErrEnvironment: this is not the environment of a Lambda function.
 var ErrEnvironment = errors.New("missing in the environment")
 
-// Open reads the environment through lookup. ErrEnvironment when what Lambda
-// sets is not there. Instrument, which may be nil, adds
-// to the options of each client, for tracing.
-func Open(lookup func(name string) string, instrument func(*[]func(*middleware.Stack) error)) (*Cloud, error) {
+// Open reads the environment through lookup. ErrEnvironment when what Lambda sets
+// is not there. Instrument, which may be nil, adds to the options of each client,
+// for tracing.
+func Open(lookup func(name string) string, instrument func(*[]func(*middleware.Stack) error)) (aws.Config, error) {
 	var missing []string
 	need := func(name string) string {
 		value := lookup(name)
@@ -78,9 +66,9 @@ func Open(lookup func(name string) string, instrument func(*[]func(*middleware.S
 		instrument(&config.APIOptions)
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("%w: %s", ErrEnvironment, strings.Join(missing, ", "))
+		return aws.Config{}, fmt.Errorf("%w: %s", ErrEnvironment, strings.Join(missing, ", "))
 	}
-	return &Cloud{config: config}, nil
+	return config, nil
 }
 
 // client returns the HTTP client of all services. Each call is bounded by its
@@ -99,34 +87,6 @@ func client() aws.HTTPClient {
 		// each further one would cost a handshake.
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 200, 100
 	})
-}
-
-// Table opens a DynamoDB table by name or ARN.
-func (c *Cloud) Table(name string) store.Table {
-	return dynamo.New(dynamodb.NewFromConfig(c.config), name, dynamo.Options{})
-}
-
-// Vault opens the KMS key with this id, ARN or alias.
-func (c *Cloud) Vault(key string) store.Vault {
-	return kms.New(awskms.NewFromConfig(c.config), key, kms.Options{})
-}
-
-// Blob opens an S3 bucket by name. Where endpoints are led elsewhere the bucket
-// stands in the path: a stand-in on a loopback address has no names below it.
-func (c *Cloud) Blob(bucket string) store.Blob {
-	return s3.New(awss3.NewFromConfig(c.config, func(o *awss3.Options) {
-		o.UsePathStyle = o.BaseEndpoint != nil
-	}), bucket, s3.Options{})
-}
-
-// Queue opens an SQS queue by URL.
-func (c *Cloud) Queue(url string) store.Queue {
-	return sqs.New(awssqs.NewFromConfig(c.config), url, sqs.Options{})
-}
-
-// Workflow opens a state machine of Step Functions by ARN.
-func (c *Cloud) Workflow(machine string) store.Workflow {
-	return sfn.New(awssfn.NewFromConfig(c.config), machine)
 }
 
 // endpoints finds the endpoints of single services in the environment, as the

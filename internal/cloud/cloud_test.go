@@ -1,4 +1,4 @@
-package cloud
+package cloud_test
 
 import (
 	"context"
@@ -9,8 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go/middleware"
 
+	"rcpt/internal/cloud"
+	"rcpt/internal/cloud/dynamo"
+	"rcpt/internal/cloud/kms"
+	"rcpt/internal/cloud/s3"
+	"rcpt/internal/cloud/sfn"
+	"rcpt/internal/cloud/sqs"
 	"rcpt/internal/store"
 )
 
@@ -44,28 +51,28 @@ func env(more ...string) func(string) string {
 func TestAdaptersCallTheirServiceAsTheFunction(t *testing.T) {
 	for _, c := range []struct {
 		claim, endpoint, target string
-		call                    func(context.Context, *Cloud) error
+		call                    func(context.Context, aws.Config) error
 	}{
-		{"Table", "AWS_ENDPOINT_URL_DYNAMODB", "DynamoDB_20120810.GetItem", func(ctx context.Context, c *Cloud) error {
-			_, err := c.Table("control").Get(ctx, store.Key{Part: "p"})
+		{"Table", "AWS_ENDPOINT_URL_DYNAMODB", "DynamoDB_20120810.GetItem", func(ctx context.Context, c aws.Config) error {
+			_, err := dynamo.Open(c, "control").Get(ctx, store.Key{Part: "p"})
 			return err
 		}},
-		{"Vault", "AWS_ENDPOINT_URL_KMS", "TrentService.GenerateDataKey", func(ctx context.Context, c *Cloud) error {
-			_, err := c.Vault("key").Seal(ctx, []byte("x"), nil)
+		{"Vault", "AWS_ENDPOINT_URL_KMS", "TrentService.GenerateDataKey", func(ctx context.Context, c aws.Config) error {
+			_, err := kms.Open(c, "key").Seal(ctx, []byte("x"), nil)
 			return err
 		}},
-		{"Queue", "AWS_ENDPOINT_URL_SQS", "AmazonSQS.SendMessageBatch", func(ctx context.Context, c *Cloud) error {
-			return c.Queue("https://sqs.eu-central-1.amazonaws.com/1/probes").Send(ctx, store.Message{Body: "x"})
+		{"Queue", "AWS_ENDPOINT_URL_SQS", "AmazonSQS.SendMessageBatch", func(ctx context.Context, c aws.Config) error {
+			return sqs.Open(c, "https://sqs.eu-central-1.amazonaws.com/1/probes").Send(ctx, store.Message{Body: "x"})
 		}},
-		{"Workflow", "AWS_ENDPOINT_URL_SFN", "AWSStepFunctions.StartExecution", func(ctx context.Context, c *Cloud) error {
-			return c.Workflow("arn:aws:states:eu-central-1:1:stateMachine:jobs").Start(ctx, "job", []byte(`{}`))
+		{"Workflow", "AWS_ENDPOINT_URL_SFN", "AWSStepFunctions.StartExecution", func(ctx context.Context, c aws.Config) error {
+			return sfn.Open(c, "arn:aws:states:eu-central-1:1:stateMachine:jobs").Start(ctx, "job", []byte(`{}`))
 		}},
 	} {
 		for _, name := range []string{c.endpoint, "AWS_ENDPOINT_URL"} {
 			t.Run(c.claim+" by "+name, func(t *testing.T) {
 				url, asked := service(t)
 				t.Setenv(name, url) // the SDK looks for itself, too
-				opened, err := Open(env(name, url), nil)
+				opened, err := cloud.Open(env(name, url), nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -90,11 +97,11 @@ func TestAdaptersCallTheirServiceAsTheFunction(t *testing.T) {
 func TestBucketStandsInThePathOfAStandIn(t *testing.T) {
 	url, asked := service(t)
 	t.Setenv("AWS_ENDPOINT_URL_S3", url)
-	opened, err := Open(env("AWS_ENDPOINT_URL_S3", url), nil)
+	opened, err := cloud.Open(env("AWS_ENDPOINT_URL_S3", url), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := opened.Blob("files").Open(t.Context(), "lists/current", 0, -1, ""); err == nil {
+	if _, _, err := s3.Open(opened, "files").Open(t.Context(), "lists/current", 0, -1, ""); err == nil {
 		t.Error("a refusal is no error")
 	}
 	if r := <-asked; r.URL.Path != "/files/lists/current" || !strings.HasPrefix(url, "http://"+r.Host) {
@@ -103,9 +110,9 @@ func TestBucketStandsInThePathOfAStandIn(t *testing.T) {
 }
 
 func TestOpenTellsEverythingThatIsMissing(t *testing.T) {
-	_, err := Open(func(string) string { return "" }, nil)
+	_, err := cloud.Open(func(string) string { return "" }, nil)
 	want := "missing in the environment: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
-	if !errors.Is(err, ErrEnvironment) || err.Error() != want {
+	if !errors.Is(err, cloud.ErrEnvironment) || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}
 }
@@ -113,14 +120,14 @@ func TestOpenTellsEverythingThatIsMissing(t *testing.T) {
 func TestEveryCallPassesTheInstrument(t *testing.T) {
 	url, asked := service(t)
 	calls := 0
-	opened, err := Open(env("AWS_ENDPOINT_URL", url), func(options *[]func(*middleware.Stack) error) {
+	opened, err := cloud.Open(env("AWS_ENDPOINT_URL", url), func(options *[]func(*middleware.Stack) error) {
 		*options = append(*options, func(*middleware.Stack) error { calls++; return nil })
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = opened.Table("control").Get(t.Context(), store.Key{Part: "p"})
-	_, _ = opened.Vault("key").Seal(t.Context(), nil, nil)
+	_, _ = dynamo.Open(opened, "control").Get(t.Context(), store.Key{Part: "p"})
+	_, _ = kms.Open(opened, "key").Seal(t.Context(), nil, nil)
 	if calls < 2 || len(asked) < 2 {
 		t.Errorf("%d calls passed it, %d were made", calls, len(asked))
 	}

@@ -47,7 +47,8 @@ type Config struct {
 	Data string
 
 	// PublicURL is how the outside sees us: scheme, host and an optional path
-	// without a final slash. Default http:// and Addr.
+	// without a final slash. Default http:// and Addr; empty in Lambda functions,
+	// which are reached as each request says.
 	PublicURL string
 
 	// Secret keys the hashes of addresses. Empty means that the process makes
@@ -139,6 +140,9 @@ func Read(lookup func(name string) string, hostname string) (Config, error) {
 func ReadFunction(function string, lookup func(name string) string) (Config, error) {
 	r := reader{lookup: lookup}
 	c := r.read("", "off")
+	if lookup("RCPT_PUBLIC_URL") == "" {
+		c.PublicURL = ""
+	}
 	for _, s := range Settings() {
 		if slices.Contains(strings.Fields(s.Needed), function) && lookup(s.Name) == "" {
 			r.problems = append(r.problems, fmt.Errorf("%s is missing: %s", s.Name, s.Meaning))

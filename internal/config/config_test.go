@@ -227,7 +227,8 @@ func TestFunctionTellsEverythingMissingAndMalformedInOneLine(t *testing.T) {
 func TestFunctionsNeedDifferentThings(t *testing.T) {
 	for function, want := range map[string]string{
 		"verify":      "RCPT_SECRET RCPT_HELO RCPT_CONTROL_TABLE RCPT_CACHE_TABLE",
-		"account":     "RCPT_CONTROL_TABLE RCPT_VAULT_KEY",
+		"account":     "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY",
+		"webhooks":    "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY",
 		"egresscheck": "RCPT_EGRESS_CHECK RCPT_CACHE_TABLE",
 	} {
 		_, err := ReadFunction(function, env{}.lookup)
@@ -251,5 +252,14 @@ func TestListsCanBeSwitchedOff(t *testing.T) {
 	got, err := Read(env{"RCPT_LISTS_URLS": "off"}.lookup, "host.example.com")
 	if err != nil || got.ListsURLs != nil {
 		t.Errorf("lists are %v, %v", got.ListsURLs, err)
+	}
+}
+
+func TestFunctionsAreReachedAsRequestsSay(t *testing.T) {
+	for given, want := range map[string]string{"": "", "https://verify.example.com/": "https://verify.example.com"} {
+		got, err := ReadFunction("nobody", env{"RCPT_PUBLIC_URL": given, "RCPT_HELO": "probe.example.com"}.lookup)
+		if err != nil || got.PublicURL != want {
+			t.Errorf("%q: %q, %v, want %q", given, got.PublicURL, err, want)
+		}
 	}
 }

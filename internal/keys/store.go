@@ -104,12 +104,21 @@ func (b *Book) Authenticate(ctx context.Context, secret string) (Key, error) {
 	if !ok {
 		return Key{}, ErrUnknown
 	}
+	key, err := b.recognize(ctx, apiSecret, secret, id, random)
+	if err == nil && key.Test != (kind == Test) {
+		return Key{}, ErrUnknown
+	}
+	return key, err
+}
+
+// recognize returns the usable key that a secret of one sort belongs to.
+func (b *Book) recognize(ctx context.Context, sort sort, secret, id, random string) (Key, error) {
 	now, given := b.now(), hashOf(secret)
 	key, era, ok := b.recent.find(given, now)
 	if !ok {
 		var err error
 		var until time.Time
-		if key, until, err = b.read(ctx, kind, id, random, now); err != nil {
+		if key, until, err = b.read(ctx, sort, id, random, now); err != nil {
 			return Key{}, err
 		}
 		b.recent.keep(given, sighting{key: key, until: until}, era, now)
@@ -120,28 +129,43 @@ func (b *Book) Authenticate(ctx context.Context, secret string) (Key, error) {
 	return key, nil
 }
 
+// sort tells the two secrets of a key that are recognized.
+type sort string
+
+// The sorts, by the attributes that hold their hashes.
+const (
+	apiSecret sort = "api_hash"
+	hookToken sort = "hook_hash"
+)
+
+func (s sort) of(f former) hash {
+	if s == hookToken {
+		return f.hook
+	}
+	return f.api
+}
+
 // read compares the random part with the stored hashes: that of the secret and
 // those of secrets it has replaced, which end at until; zero means no end of
 // their own. An absent key is compared with a hash nothing has, so that it takes
 // as long as a wrong secret.
-func (b *Book) read(ctx context.Context, kind Kind, id, random string, now time.Time) (key Key, until time.Time, err error) {
+func (b *Book) read(ctx context.Context, sort sort, id, random string, now time.Time) (key Key, until time.Time, err error) {
 	item, err := b.table.Get(ctx, itemKey(id))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Key{}, time.Time{}, fmt.Errorf("read key %s: %w", id, err)
 	}
 	given, stored := hashOf(random), make([]byte, len(hash{}))
-	copy(stored, item.Bytes("api_hash"))
-	key = keyOf(item)
+	copy(stored, item.Bytes(string(sort)))
 	same := subtle.ConstantTimeCompare(given[:], stored) == 1
 	for _, old := range formerOf(item.Bytes("former"), now) {
-		if subtle.ConstantTimeCompare(given[:], old.api[:]) == 1 {
+		if replaced := sort.of(old); subtle.ConstantTimeCompare(given[:], replaced[:]) == 1 {
 			same, until = true, old.until
 		}
 	}
-	if !same || !item.Present() || key.Test != (kind == Test) {
+	if !same || !item.Present() {
 		return Key{}, time.Time{}, ErrUnknown
 	}
-	return key, until, nil
+	return keyOf(item), until, nil
 }
 
 // Find returns a key, revoked or not. ErrNotFound when there is none.

@@ -29,6 +29,8 @@ const (
 //
 // Versions. BlobInfo.Version is an opaque text that changes with the content; the
 // same content may, but need not, have the same version again.
+//
+// Every method may fail with ErrThrottled, Put and Delete with ErrUnknown.
 type Blob interface {
 	// Put writes r to its end under the name, replacing what was there, if all
 	// that opts ask for holds, else ErrCondition and nothing is written. When r

@@ -46,7 +46,7 @@ var ErrLease = errors.New("lease is over")
 // Context. A context that is done before the work starts stops it with the
 // context's error and nothing is sent, received or deleted.
 //
-// Every method may fail with ErrValue, ErrLimit and ErrThrottled.
+// Every method may fail with ErrValue, ErrLimit, ErrThrottled and ErrUnknown.
 type Queue interface {
 	// Send adds any number of messages. It is not atomic: when some are not
 	// known to be sent the error is a *SendError that names them, and the others

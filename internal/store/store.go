@@ -26,9 +26,9 @@ import (
 	"errors"
 )
 
-// The conditions a caller may test with errors.Is. After any other error, that of
-// a context which ends while the write is under way among them, the outcome of a
-// write is unknown: it may have happened, once.
+// The conditions a caller may test with errors.Is. After any other error too, that
+// of a context which ends while the write is under way among them, the outcome of
+// a write must be taken for unknown.
 var (
 	// ErrNotFound: no item under this key, or one that is expired.
 	ErrNotFound = errors.New("item not found")
@@ -40,6 +40,12 @@ var (
 	// the same items. Nothing is written, the same call may be tried again after a
 	// wait.
 	ErrThrottled = errors.New("store throttled")
+
+	// ErrUnknown: the answer to a write was lost, on the way or in the store. It
+	// may have been carried out, once, or may be yet; it is for the caller to look
+	// before repeating what must not happen twice. The error of a context that
+	// ended meanwhile is inside.
+	ErrUnknown = errors.New("outcome unknown")
 
 	// ErrValue: the call is malformed: a bad key, an attribute type a Table does
 	// not know, an Add to something that is no integer. Repeating it is useless.
@@ -68,7 +74,8 @@ var (
 // context's error and nothing is written. A write that has started may be
 // carried to its end.
 //
-// Every method may fail with ErrValue, ErrLimit and ErrThrottled.
+// Every method may fail with ErrValue, ErrLimit and ErrThrottled, those that write
+// with ErrUnknown.
 type Table interface {
 	// Get reads one item. ErrNotFound when there is none.
 	Get(ctx context.Context, key Key) (Item, error)

@@ -40,7 +40,7 @@ var ErrFinished = errors.New("task already finished")
 // Context. A context that is done before the work starts stops it with the
 // context's error and nothing happens.
 //
-// Every method may fail with ErrValue, ErrLimit and ErrThrottled.
+// Every method may fail with ErrValue, ErrLimit, ErrThrottled and ErrUnknown.
 type Workflow interface {
 	// Start begins an execution with a JSON input of up to MaxPayload octets. If
 	// one of this name exists, running or ended within the last 90 days, nothing

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"rcpt/internal/cloud/wire"
 	"rcpt/internal/store"
 )
 
@@ -33,9 +33,9 @@ const (
 	always                  // a read
 )
 
-// call sends a request until it is answered. Its error is that of the SDK, or
-// one that Is store.ErrThrottled, with the SDK's inside, when nothing was
-// written.
+// call sends a request until it is answered. Its error is that of the SDK, or has
+// it inside and Is store.ErrThrottled when nothing was written, store.ErrUnknown
+// when something may have been.
 func (t *Table) call(ctx context.Context, again repeat, send func(context.Context) error) error {
 	lost := false // a try may have been carried out
 	for try := 1; ; try++ {
@@ -45,7 +45,7 @@ func (t *Table) call(ctx context.Context, again repeat, send func(context.Contex
 			return err
 		case unknown:
 			if again == never {
-				return fmt.Errorf("outcome unknown: %w", err)
+				return fmt.Errorf("%w: %w", store.ErrUnknown, err)
 			}
 			lost = lost || again == withToken
 		}
@@ -56,7 +56,7 @@ func (t *Table) call(ctx context.Context, again repeat, send func(context.Contex
 			continue
 		}
 		if lost {
-			return fmt.Errorf("outcome unknown: %w", err)
+			return fmt.Errorf("%w: %w", store.ErrUnknown, err)
 		}
 		return fmt.Errorf("%w: %w", store.ErrThrottled, err)
 	}
@@ -105,11 +105,7 @@ func classify(err error) class {
 	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
 		return refused
 	}
-	var sent *smithyhttp.RequestSendError
-	var garbled *smithy.DeserializationError
-	var canceled *smithy.CanceledError
-	if errors.As(err, &sent) || errors.As(err, &garbled) || errors.As(err, &canceled) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if wire.Lost(err) {
 		return unknown
 	}
 	return answered // by the SDK, which could not make a request of it
@@ -124,12 +120,7 @@ func classifyCode(code string, err error) class {
 		// Only an earlier try of our own has our token: it is being carried out.
 		return unknown
 	}
-	// "HTTP status code 5xx", Error Handling with DynamoDB, Developer Guide: after
-	// one of these a write may have been carried out.
-	if answer := (*smithyhttp.ResponseError)(nil); errors.As(err, &answer) && answer.HTTPStatusCode() >= 500 {
-		return unknown
-	}
-	if inner := (*types.InternalServerError)(nil); errors.As(err, &inner) {
+	if inner := (*types.InternalServerError)(nil); errors.As(err, &inner) || wire.Lost(err) {
 		return unknown
 	}
 	return answered

@@ -68,8 +68,8 @@ type outcome string
 
 const (
 	nothing outcome = "nothing written" // store.ErrThrottled
-	unknown outcome = "unknown"
-	fault   outcome = "fault" // as unknown to the caller, but DynamoDB was not asked again
+	unknown outcome = "unknown"         // store.ErrUnknown
+	fault   outcome = "fault"           // none of the two; DynamoDB is not asked again
 )
 
 // TestRepetition is the table of what is sent again. A read that fails for
@@ -110,7 +110,7 @@ func TestRepetition(t *testing.T) {
 				plan.Next(slices.Repeat([]cloudtest.Fault{cloudtest.Refuse(c.err)}, tries+1)...)
 				began := time.Now()
 				err := call(t.Context(), over(&plan, dynamo.Options{}))
-				if err == nil || errors.Is(err, store.ErrThrottled) != (want == nothing) ||
+				if err == nil || errors.Is(err, store.ErrThrottled) != (want == nothing) || errors.Is(err, store.ErrUnknown) != (want == unknown) ||
 					errors.Is(err, store.ErrCondition) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrValue) {
 					t.Errorf("%s, %s: got %v, want %s", operation, c.claim, err, want)
 				}
@@ -143,7 +143,8 @@ func TestStalledTriesEnd(t *testing.T) {
 			began := time.Now()
 			err := call(t.Context(), over(&plan, dynamo.Options{}))
 			again := slices.Contains(reads, operation) || operation == "TransactWriteItems"
-			if errors.Is(err, store.ErrThrottled) != slices.Contains(reads, operation) || !errors.Is(err, context.DeadlineExceeded) {
+			read := slices.Contains(reads, operation)
+			if errors.Is(err, store.ErrThrottled) != read || errors.Is(err, store.ErrUnknown) == read || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s: got %v", operation, err)
 			}
 			if waited := time.Since(began); again && waited < 18*time.Second || !again && waited != 3*time.Second {
@@ -153,8 +154,8 @@ func TestStalledTriesEnd(t *testing.T) {
 			plan.Next(cloudtest.Stall())
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if err := call(ctx, over(&plan, dynamo.Options{})); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrThrottled) {
-				t.Errorf("%s: got %v, want the context's error", operation, err)
+			if err := call(ctx, over(&plan, dynamo.Options{})); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnknown) == read {
+				t.Errorf("%s: got %v, want the context's error, of a write as ErrUnknown", operation, err)
 			}
 			if got := len(plan.Calls()); got != 1 {
 				t.Errorf("%s: got %d tries after the caller's time, want 1", operation, got)
@@ -241,8 +242,8 @@ func TestLostTransactionIsNotCalledThrottled(t *testing.T) {
 			t.Errorf("throttled: got %v, want ErrThrottled", err)
 		}
 		plan.Next(append([]cloudtest.Fault{cloudtest.LoseRequest()}, slices.Repeat([]cloudtest.Fault{cloudtest.Refuse(&types.ThrottlingException{})}, 9)...)...)
-		if err := calls["TransactWriteItems"](t.Context(), table); err == nil || errors.Is(err, store.ErrThrottled) {
-			t.Errorf("lost, then throttled: got %v, want an error that is not ErrThrottled", err)
+		if err := calls["TransactWriteItems"](t.Context(), table); !errors.Is(err, store.ErrUnknown) || errors.Is(err, store.ErrThrottled) {
+			t.Errorf("lost, then throttled: got %v, want ErrUnknown and not ErrThrottled", err)
 		}
 	})
 }
@@ -255,7 +256,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 		claim  string
 		status int
 		body   string
-		put    error // what Put's error is; nil: none of the sentinels
+		put    error // what Put's error is
 		get    error
 		tries  int64 // of Put
 	}{
@@ -266,9 +267,9 @@ func TestAnswersOnTheWire(t *testing.T) {
 		{"limit of requests", 400, `{"__type":"` + prefix + `RequestLimitExceeded","message":"x"}`, store.ErrThrottled, store.ErrThrottled, 6},
 		{"condition", 400, `{"__type":"` + prefix + `ConditionalCheckFailedException","message":"x"}`, store.ErrCondition, nil, 1},
 		{"validation", 400, `{"__type":"com.amazon.coral.validate#ValidationException","message":"x"}`, store.ErrValue, nil, 1},
-		{"internal error", 500, `{"__type":"` + prefix + `InternalServerError","message":"x"}`, nil, store.ErrThrottled, 1},
-		{"unavailable", 503, `<html>busy</html>`, nil, store.ErrThrottled, 1},
-		{"cut short", 200, `{"Item":{"PK":`, nil, store.ErrThrottled, 1},
+		{"internal error", 500, `{"__type":"` + prefix + `InternalServerError","message":"x"}`, store.ErrUnknown, store.ErrThrottled, 1},
+		{"unavailable", 503, `<html>busy</html>`, store.ErrUnknown, store.ErrThrottled, 1},
+		{"cut short", 200, `{"Item":{"PK":`, store.ErrUnknown, store.ErrThrottled, 1},
 	} {
 		var tries atomic.Int64
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -281,7 +282,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 		cfg.BaseEndpoint = &server.URL
 		table := dynamo.New(dynamodb.NewFromConfig(cfg), "t", dynamo.Options{Sleep: func(context.Context, time.Duration) {}})
 		err := table.Put(t.Context(), item)
-		if c.put != nil && !errors.Is(err, c.put) || c.put == nil && (err == nil || errors.Is(err, store.ErrThrottled)) {
+		if !errors.Is(err, c.put) || errors.Is(err, store.ErrThrottled) != errors.Is(c.put, store.ErrThrottled) {
 			t.Errorf("Put, %s: got %v, want %v", c.claim, err, c.put)
 		}
 		if got := tries.Load(); got != c.tries {

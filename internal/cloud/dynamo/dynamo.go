@@ -12,7 +12,7 @@
 // A write is sent again only when it is certain that the one before was not
 // carried out: DynamoDB said so (a throttle, a conflict with a transaction), or
 // no connection came about. When the answer is lost, on the way or behind a
-// status of 500, the outcome is unknown and the error says so: an Add repeated
+// status of 500, the error is store.ErrUnknown: an Add repeated
 // then would count twice, a conditional Put would be refused by itself, and a
 // plain Put could undo what another writer made of the first one. For the same
 // reason the SDK's own retries are off. Only Transact is repeated then, under its
@@ -80,6 +80,11 @@ type Table struct {
 }
 
 var _ store.Table = (*Table)(nil)
+
+// Open returns the Table kept in the DynamoDB table with this name or ARN.
+func Open(config aws.Config, name string) *Table {
+	return New(dynamodb.NewFromConfig(config), name, Options{})
+}
 
 // New returns the Table kept in the DynamoDB table called name, which must
 // exist. It makes no call. Of the client everything is used but its retries.

@@ -39,6 +39,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
@@ -76,6 +77,11 @@ type Vault struct {
 }
 
 var _ store.Vault = (*Vault)(nil)
+
+// Open returns the Vault of the key with this id, ARN or alias.
+func Open(config aws.Config, key string) *Vault {
+	return New(kms.NewFromConfig(config), key, Options{})
+}
 
 // New returns the Vault under the KMS key of this id, ARN or alias. It makes no
 // call.

@@ -81,7 +81,7 @@ func (b *Bucket) deleteBatch(ctx context.Context, names []string) error {
 			Delete: &types.Delete{Objects: keys, Quiet: aws.Bool(true)},
 		})
 		if err != nil {
-			return fault("delete blobs", err)
+			return changeFault("delete blobs", err)
 		}
 		var left []string
 		var last types.Error

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
 
+	"rcpt/internal/cloud/wire"
 	"rcpt/internal/store"
 )
 
@@ -156,7 +157,7 @@ func (w *write) watch(o *s3.Options) {
 			ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 		) (middleware.FinalizeOutput, middleware.Metadata, error) {
 			out, metadata, err := next.HandleFinalize(ctx, in)
-			if answered := status(err); err != nil && (answered == 0 || answered >= 500) && code(err) != "SlowDown" {
+			if wire.Lost(err) && code(err) != "SlowDown" { // which S3 says with a 503
 				w.lost.Store(true)
 			}
 			return out, metadata, err
@@ -171,10 +172,13 @@ func (w *write) refused(ctx context.Context, err error) error {
 	gone := status(err) == http.StatusNotFound && name != "NoSuchBucket"
 	condition := status(err) == http.StatusPreconditionFailed || gone && w.ifMatch != nil && name != "NoSuchUpload"
 	switch {
+	case !condition && !gone && w.lost.Load():
+		// Whatever the last try met, an earlier one may have been carried out.
+		return fmt.Errorf("put blob: %w: %w", store.ErrUnknown, err)
 	case name == "ConditionalRequestConflict":
 		return fmt.Errorf("put blob: %w: %w", store.ErrThrottled, err)
 	case !condition && !gone:
-		return fault("put blob", err)
+		return changeFault("put blob", err)
 	case condition && !w.lost.Load():
 		return fmt.Errorf("put blob: %w: %w", store.ErrCondition, err)
 	}
@@ -184,10 +188,10 @@ func (w *write) refused(ctx context.Context, err error) error {
 		w.info = there.BlobInfo
 		return nil
 	case lookErr != nil && !errors.Is(lookErr, store.ErrNotFound):
-		return errors.Join(lookErr, err)
+		return fmt.Errorf("put blob: %w: %w; then %v", store.ErrUnknown, err, lookErr)
 	}
 	// Ours may have been there and gone since: no reason to say that it was refused.
-	return fmt.Errorf("put blob: outcome unknown: %w", err)
+	return fmt.Errorf("put blob: %w: %w", store.ErrUnknown, err)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

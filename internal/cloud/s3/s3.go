@@ -34,6 +34,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"rcpt/internal/cloud/wire"
 	"rcpt/internal/store"
 )
 
@@ -49,6 +50,15 @@ type Bucket struct {
 	name   string
 	now    func() time.Time
 	random io.Reader
+}
+
+// Open returns the bucket with this name. Where endpoints are led elsewhere the
+// bucket stands in the path: a stand-in on a loopback address has no names below
+// it.
+func Open(config aws.Config, bucket string) *Bucket {
+	return New(s3.NewFromConfig(config, func(o *s3.Options) {
+		o.UsePathStyle = o.BaseEndpoint != nil
+	}), bucket, Options{})
 }
 
 // New returns the bucket of this name, to be reached through client.
@@ -176,7 +186,7 @@ func status(err error) int {
 }
 
 // fault gives an error of the SDK the port's sentinel, if one fits, and keeps the
-// cause.
+// cause. It is for calls after which nothing is written, whatever became of them.
 func fault(call string, err error) error {
 	var sentinel error
 	name := code(err)
@@ -190,8 +200,18 @@ func fault(call string, err error) error {
 		sentinel = store.ErrUnchanged
 	case status(err) == http.StatusNotFound:
 		sentinel = store.ErrNotFound
+	case wire.Lost(err):
+		sentinel = store.ErrThrottled
 	default:
 		return fmt.Errorf("%s: %w", call, err)
 	}
 	return fmt.Errorf("%s: %w: %w", call, sentinel, err)
+}
+
+// changeFault is fault for calls that change what is there.
+func changeFault(call string, err error) error {
+	if _, throttled := retry.DefaultThrottleErrorCodes[code(err)]; !throttled && wire.Lost(err) {
+		return fmt.Errorf("%s: %w: %w", call, store.ErrUnknown, err)
+	}
+	return fault(call, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"rcpt/internal/cloud/cloudtest"
 	"rcpt/internal/cloud/sfn"
@@ -50,6 +52,7 @@ func TestErrorsAreThePortsOwn(t *testing.T) {
 		"an output of bad JSON":    {&types.InvalidOutput{}, []string{"Succeed"}, store.ErrValue},
 		"an input of bad JSON":     {&types.InvalidExecutionInput{}, []string{"Start"}, store.ErrValue},
 		"a throttle":               {&smithy.GenericAPIError{Code: "ThrottlingException"}, all, store.ErrThrottled},
+		"a line that is cut":       {&smithyhttp.RequestSendError{Err: syscall.ECONNRESET}, all, store.ErrUnknown},
 		"a machine that is gone":   {&types.StateMachineDoesNotExist{}, []string{"Start"}, other},
 		"a role that may not call": {&smithy.GenericAPIError{Code: "AccessDeniedException"}, all, other},
 	} {
@@ -64,7 +67,7 @@ func TestErrorsAreThePortsOwn(t *testing.T) {
 				t.Errorf("%s meets %s: got %v, want %v", call, claim, got, c.want)
 			}
 			if c.want == other && (got == nil || slices.ContainsFunc(
-				[]error{store.ErrThrottled, store.ErrFinished, store.ErrNotFound, store.ErrValue},
+				[]error{store.ErrThrottled, store.ErrUnknown, store.ErrFinished, store.ErrNotFound, store.ErrValue},
 				func(s error) bool { return errors.Is(got, s) })) {
 				t.Errorf("%s meets %s: got %v, want none of the port's errors", call, claim, got)
 			}

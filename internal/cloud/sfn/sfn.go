@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/smithy-go"
 
+	"rcpt/internal/cloud/wire"
 	"rcpt/internal/store"
 )
 
@@ -26,6 +27,11 @@ import (
 type Workflow struct {
 	client  *sfn.Client
 	machine string // ARN
+}
+
+// Open returns the workflow of the state machine with this ARN.
+func Open(config aws.Config, machine string) *Workflow {
+	return New(sfn.NewFromConfig(config), machine)
 }
 
 // New returns the executions of the state machine with this ARN, to be reached
@@ -143,10 +149,15 @@ func fault(call string, err error) error {
 	case "ExecutionLimitExceeded": // a million at a time: wait until some have ended
 		sentinel = store.ErrThrottled
 	default:
-		if _, known := retry.DefaultThrottleErrorCodes[name]; !known {
+		_, throttled := retry.DefaultThrottleErrorCodes[name]
+		switch {
+		case throttled:
+			sentinel = store.ErrThrottled
+		case wire.Lost(err):
+			sentinel = store.ErrUnknown
+		default:
 			return fmt.Errorf("%s: %w", call, err)
 		}
-		sentinel = store.ErrThrottled
 	}
 	return fmt.Errorf("%s: %w: %w", call, sentinel, err)
 }

@@ -69,7 +69,8 @@ func TestErrorsAreThePortsOwn(t *testing.T) {
 		"extend, message gone":         {code("InvalidParameterValue"), extend, store.ErrLease},
 		"extend, of the old protocol":  {code("AWS.SimpleQueueService.MessageNotInflight"), extend, store.ErrLease},
 		"send, no such queue":          {cloudtest.Refuse(&types.QueueDoesNotExist{}), send, nil},
-		"receive, the line is cut":     {cloudtest.LoseRequest(), receive, nil},
+		"send, the line is cut":        {cloudtest.LoseRequest(), send, store.ErrUnknown},
+		"receive, the line is cut":     {cloudtest.LoseRequest(), receive, store.ErrUnknown},
 		"extend, refused for the role": {code("AccessDenied"), extend, nil},
 	} {
 		plan := &cloudtest.Plan{}
@@ -78,7 +79,7 @@ func TestErrorsAreThePortsOwn(t *testing.T) {
 		if err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", claim, err, c.want)
 		}
-		if c.want == nil && slices.ContainsFunc([]error{store.ErrThrottled, store.ErrLease, store.ErrValue}, func(s error) bool { return errors.Is(err, s) }) {
+		if c.want == nil && slices.ContainsFunc([]error{store.ErrThrottled, store.ErrUnknown, store.ErrLease, store.ErrValue}, func(s error) bool { return errors.Is(err, s) }) {
 			t.Errorf("%s: got %v, want none of the port's errors", claim, err)
 		}
 	}

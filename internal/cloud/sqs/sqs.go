@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"rcpt/internal/cloud/wire"
 	"rcpt/internal/store"
 )
 
@@ -41,6 +42,11 @@ type Queue struct {
 	client *sqs.Client
 	url    string
 	rand   func() float64
+}
+
+// Open returns the queue at url.
+func Open(config aws.Config, url string) *Queue {
+	return New(sqs.NewFromConfig(config), url, Options{})
 }
 
 // New returns the queue at url, to be reached through client.
@@ -135,6 +141,9 @@ func code(err error) string {
 func fault(call string, err error) error {
 	if throttled(code(err)) {
 		return fmt.Errorf("%s: %w: %w", call, store.ErrThrottled, err)
+	}
+	if wire.Lost(err) {
+		return fmt.Errorf("%s: %w: %w", call, store.ErrUnknown, err)
 	}
 	return fmt.Errorf("%s: %w", call, err)
 }
