@@ -1,5 +1,6 @@
-// Command account is the Lambda function behind /v1/keys, /v1/lists,
-// GET /v1/audit, GET /v1/usage, GET /v1/openapi.json and GET /docs.
+// Command account is the Lambda function behind /v1/keys, /v1/lists, /v1/bounces,
+// /v1/addresses, /v1/hooks, /v1/traps, GET /v1/audit, GET /v1/usage,
+// GET /v1/openapi.json and GET /docs.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 
 	"rcpt/internal/app"
 	"rcpt/internal/cloud"
+	"rcpt/internal/cloud/dynamo"
+	"rcpt/internal/cloud/kms"
 	"rcpt/internal/config"
 	"rcpt/internal/telemetry"
 	"rcpt/internal/trigger"
@@ -31,8 +34,9 @@ func run() error {
 		return err
 	}
 	handler, err := app.Account(cfg, app.Ports{
-		Control: aws.Table(cfg.AWS.ControlTable), Vault: aws.Vault(cfg.AWS.VaultKey),
-		Log: told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
+		Control: dynamo.Open(aws, cfg.AWS.ControlTable), Cache: dynamo.Open(aws, cfg.AWS.CacheTable), Vault: kms.Open(aws, cfg.AWS.VaultKey),
+		Secret: []byte(cfg.Secret.Reveal()),
+		Log:    told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
 	})
 	if err != nil {
 		return err

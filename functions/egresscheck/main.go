@@ -11,6 +11,7 @@ import (
 
 	"rcpt/internal/app"
 	"rcpt/internal/cloud"
+	"rcpt/internal/cloud/dynamo"
 	"rcpt/internal/config"
 	"rcpt/internal/telemetry"
 	"rcpt/internal/trigger"
@@ -31,7 +32,7 @@ func run() error {
 		return err
 	}
 	check := app.EgressCheck(cfg, app.Ports{
-		Cache: aws.Table(cfg.AWS.CacheTable),
+		Cache: dynamo.Open(aws, cfg.AWS.CacheTable),
 		Log:   told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
 	})
 	return trigger.Start(trigger.Scheduled(check, told.Log), told.Log)

@@ -12,6 +12,7 @@ import (
 
 	"rcpt/internal/app"
 	"rcpt/internal/cloud"
+	"rcpt/internal/cloud/s3"
 	"rcpt/internal/config"
 	"rcpt/internal/telemetry"
 	"rcpt/internal/trigger"
@@ -32,7 +33,7 @@ func run() error {
 		return err
 	}
 	refresh := app.Refresher(cfg, app.Ports{
-		Blob: aws.Blob(cfg.AWS.Bucket),
+		Blob: s3.Open(aws, cfg.AWS.Bucket),
 		Log:  told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
 	})
 	return trigger.Start(trigger.Task(refresh, told.Log), told.Log)

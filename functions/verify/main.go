@@ -11,6 +11,8 @@ import (
 
 	"rcpt/internal/app"
 	"rcpt/internal/cloud"
+	"rcpt/internal/cloud/dynamo"
+	"rcpt/internal/cloud/s3"
 	"rcpt/internal/config"
 	"rcpt/internal/egress"
 	"rcpt/internal/telemetry"
@@ -35,11 +37,11 @@ func run() error {
 		return err
 	}
 	ports := app.Ports{
-		Control: aws.Table(cfg.AWS.ControlTable), Cache: aws.Table(cfg.AWS.CacheTable), Secret: []byte(cfg.Secret.Reveal()),
+		Control: dynamo.Open(aws, cfg.AWS.ControlTable), Cache: dynamo.Open(aws, cfg.AWS.CacheTable), Secret: []byte(cfg.Secret.Reveal()),
 		Log: told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Version: version, Now: time.Now,
 	}
 	if cfg.AWS.Bucket != "" {
-		ports.Blob = aws.Blob(cfg.AWS.Bucket)
+		ports.Blob = s3.Open(aws, cfg.AWS.Bucket)
 	}
 	ports.Egress = egress.NewWatch(ports.Cache, ports.Now, ports.Log)
 	if ports.Sim, err = app.World(cfg, ports); err != nil {

@@ -64,7 +64,11 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 		return err
 	}
 	defer closeSim()
-	handle, err := functions(cfg, ports)
+	asked := cfg
+	if getenv("RCPT_PUBLIC_URL") == "" {
+		asked.PublicURL = "" // requests say how they were addressed
+	}
+	handle, err := functions(asked, ports)
 	if err != nil {
 		return err
 	}

@@ -15,12 +15,15 @@ func named(name string) http.Handler {
 }
 
 func TestPathChoosesTheFunction(t *testing.T) {
-	pick := routed(map[string]http.Handler{"verify": named("verify"), "account": named("account")}, slog.New(slog.DiscardHandler))
+	pick := routed(map[string]http.Handler{"verify": named("verify"), "account": named("account"), "webhooks": named("webhooks")}, slog.New(slog.DiscardHandler))
 	for path, want := range map[string]string{
 		"/v1/verify": "verify", "/v1/check": "verify", "/v1/health": "verify", "/": "verify", "/v1/nothing": "verify", "/v1": "verify",
 		"/v1/keys": "account", "/v1/keys/": "account", "/v1/keys/abc": "account", "/v1/keys/abc/rotate": "account",
 		"/v1/keysmith": "verify", "/V1/keys": "verify", "/v1/usage": "account", "/v1/audit": "account", "/docs": "account", "/docs/x": "account",
 		"/v1/lists": "account", "/v1/lists/": "account", "/v1/lists/information": "account", "/v1/lists/info": "verify", "/v1/lists/info/x": "verify",
+		"/v1/report-bounce": "webhooks", "/v1/report-bounce/from-ses": "webhooks", "/v1/report-bounces": "verify",
+		"/v1/hooks": "account", "/v1/hooks/": "account", "/v1/hooks/resend": "account", "/v1/hooks/resend/hk_a": "webhooks", "/v1/hooks/a/b/c": "webhooks",
+		"/v1/bounces": "account", "/v1/bounces/abc": "account", "/v1/addresses": "account", "/v1/traps/a.example": "account",
 		"/v1/openapi.json": "account", "/v1/openapi.json5": "verify",
 	} {
 		for _, method := range []string{"GET", "POST", "BREW"} {
@@ -36,7 +39,7 @@ func TestPathChoosesTheFunction(t *testing.T) {
 
 func TestEveryRouteNamesAFunction(t *testing.T) {
 	for _, route := range routes() {
-		if !slices.Contains([]string{"verify", "account"}, route.function) {
+		if !slices.Contains([]string{"verify", "account", "webhooks"}, route.function) {
 			t.Errorf("%s goes to %q", route.path, route.function)
 		}
 	}

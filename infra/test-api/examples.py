@@ -58,7 +58,7 @@ def main():
             wrong += 1
             print(f"{program}\nended with {run.returncode} and wrote\n{run.stdout}{run.stderr}")
     print(f"{len(programs.found)} programs, {wrong} wrong")
-    return 1 if wrong or len(programs.found) < 15 else 0
+    return 1 if wrong or len(programs.found) < 21 else 0
 
 
 sys.exit(main())

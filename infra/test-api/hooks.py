@@ -6,12 +6,44 @@ revoke, rotate or change the key that its own requests carry. Such requests go t
 a key that there is not.
 
 Of domains at random one is none, and of ids at random each is nobody's: good
-requests about lists get domains of their length and the key of this run.
+requests about lists get domains of their length and the key of this run. Those
+about reports get its hook token, an address that was reported and a domain that
+three accounts report, each afresh before it is removed.
 """
 
+import json
 import os
+import urllib.request
 
 import schemathesis
+from schemathesis.core import NOT_SET
+
+TRAP = "trap.example"
+
+
+def report(secret, email):
+    """Reports a bounce with a key, over the wire like anybody else."""
+    urllib.request.urlopen(urllib.request.Request(
+        os.environ["RCPT_URL"] + "/v1/report-bounce", data=json.dumps({"email": email, "reason": "hard_bounce"}).encode(),
+        headers={"Authorization": "Bearer " + secret}), timeout=10).close()
+
+
+def about_reports(case):
+    """Leads a good request about reports to something that there is."""
+    path = case.path_parameters
+    if "token" in path:
+        path["token"], path["esp"], case.body = os.environ["RUN_HOOK_TOKEN"], "postmark", {}
+    if "source" in path:
+        path["source"], case.query["key"], case.body = "from-postmark", os.environ["RUN_HOOK_TOKEN"], {}
+    if case.method == "GET" and ("token" in path or "source" in path):
+        case.body = NOT_SET
+    if "bounce" in path:
+        report(os.environ["RUN_KEY"], "schemathesis@reported.example")
+        path["bounce"] = os.environ["RUN_BOUNCE"]
+    if "domain" in path:
+        for secret in os.environ["RUN_REPORTERS"].split():
+            report(secret, "schemathesis@" + TRAP)
+        path["domain"] = TRAP
 
 
 @schemathesis.hook
@@ -24,3 +56,5 @@ def before_call(context, case, kwargs):
             case.query["key"] = keys[0]
         if isinstance(case.body, dict) and isinstance(case.body.get("domains"), list):
             case.body["domains"] = [f"d{len(domain)}.example" for domain in case.body["domains"]]
+    if case.meta and case.meta.generation.mode.is_positive:
+        about_reports(case)

@@ -27,8 +27,22 @@ set +a
 
 # A key that may do everything. Its policy lets requests name it.
 answer=$(curl -sS --fail-with-body "$RCPT_URL/v1/keys" -H "Authorization: Bearer $RCPT_ADMIN_KEY" \
-	-d '{"account":"schemathesis","scopes":["verify","report","jobs","providers","admin"],"policy":"b2b"}')
+	-d '{"account":"schemathesis","scopes":["verify","report","jobs","providers","admin"],"policy":"b2b","limits":{"reports_per_day":0}}')
 key=$(printf %s "$answer" | sed 's/.*"secret":"\([^"]*\)".*/\1/')
+RUN_KEY=$key
+RUN_HOOK_TOKEN=$(printf %s "$answer" | sed 's/.*"hook_token":"\([^"]*\)".*/\1/')
+
+# What requests about reports are led to: an address that this key reported, and
+# keys of three accounts that report a domain.
+curl -sS --fail "$RCPT_URL/v1/report-bounce" -H "Authorization: Bearer $key" \
+	-d '{"email":"schemathesis@reported.example","reason":"hard_bounce"}' >/dev/null
+RUN_BOUNCE=$(curl -sS --fail "$RCPT_URL/v1/bounces" -H "Authorization: Bearer $key" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+RUN_REPORTERS=
+for account in one two three; do
+	RUN_REPORTERS="$RUN_REPORTERS $(curl -sS --fail "$RCPT_URL/v1/keys" -H "Authorization: Bearer $RCPT_ADMIN_KEY" \
+		-d '{"account":"'$account'","limits":{"reports_per_day":0}}' | sed 's/.*"secret":"\([^"]*\)".*/\1/')"
+done
+export RUN_KEY RUN_HOOK_TOKEN RUN_BOUNCE RUN_REPORTERS
 
 # The keys of this run, by the id inside of each.
 RUN_KEYS=

@@ -32,12 +32,15 @@ func Refresher(cfg config.Config, p Ports) func(context.Context, refresh.Request
 		if err != nil {
 			return r, err
 		}
-		level := slog.LevelInfo
-		if r.Outcome == refresh.Kept {
-			level = slog.LevelWarn
+		level, said := slog.LevelInfo, []slog.Attr{slog.String("snapshot", r.Snapshot), slog.Int("sources_failed", r.Failed())}
+		switch r.Outcome {
+		case refresh.Kept:
+			level, said[0] = slog.LevelWarn, slog.String("reason", r.Reason)
+			said = append(said, slog.String("detail", r.Detail))
+		case refresh.Published, refresh.Superseded:
+			said = append(said, slog.Int("hosts", r.Table.Hosts), slog.Int("added", r.Added), slog.Int("removed", r.Removed))
 		}
-		p.Log.LogAttrs(ctx, level, "lists: "+string(r.Outcome), slog.String("reason", r.Reason), slog.String("detail", r.Detail),
-			slog.Int("hosts", r.Table.Hosts), slog.Int("added", r.Added), slog.Int("removed", r.Removed), slog.Int("sources_failed", r.Failed()))
+		p.Log.LogAttrs(ctx, level, "lists: "+string(r.Outcome), said...)
 		if p.Lists != nil && r.Outcome != refresh.Kept {
 			_ = follower(p).Look(ctx) // which has told why the table in use stays
 		}
@@ -76,15 +79,23 @@ func follower(p Ports) *refresh.Follower {
 	})
 }
 
-// following lets requests keep the table in use fresh. None of them waits for
-// it. Without files there is nothing to follow.
+// following lets requests keep fresh what the process goes by: the table in use,
+// and what is known of our way out. None of them waits for it: the first look
+// begins before the first of them. Without files there is no table to follow.
 func following(p Ports, next http.Handler) http.Handler {
-	if p.Blob == nil {
-		return next
+	if p.Egress != nil {
+		next = touching(p.Egress.Touch, next)
 	}
-	f := follower(p)
+	if p.Blob != nil {
+		next = touching(follower(p).Touch, next)
+	}
+	return next
+}
+
+func touching(touch func(), next http.Handler) http.Handler {
+	touch()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.Touch()
+		touch()
 		next.ServeHTTP(w, r)
 	})
 }

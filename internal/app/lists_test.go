@@ -239,4 +239,13 @@ func TestRollbackByEvent(t *testing.T) {
 			t.Errorf("%+v: listed %v", step.req, got)
 		}
 	}
+	synctest.Test(t, func(t *testing.T) {
+		started := r.ports // a process that starts later
+		started.Lists, started.Now = lists.NewLive(lists.New()), time.Now
+		following(started, http.NotFoundHandler())
+		synctest.Wait()
+		if !started.Lists.Table().HasHost("throwaway-of-today.com") {
+			t.Error("a new process does not look for the table before its first request")
+		}
+	})
 }

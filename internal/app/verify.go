@@ -39,12 +39,13 @@ type Ports struct {
 	Control store.Table // what must not be lost
 	Cache   store.Table // what may be dropped at any time
 	Vault   store.Vault
-	Blob    store.Blob    // files; nil: lists are not refreshed
-	Egress  *egress.Watch // what is known of our own way out; nil: nothing
-	Sim     Simulation    // nil: no simulated mail internet
-	Log     *slog.Logger  //
-	Secret  []byte        // keys the hashes of addresses
-	Version string        // of the build, for /v1/health
+	Blob    store.Blob        // files; nil: lists are not refreshed
+	Egress  *egress.Watch     // what is known of our own way out; nil: nothing
+	Sim     Simulation        // nil: no simulated mail internet
+	Fetch   http.RoundTripper // how topics of Amazon SNS are reached; nil: by public addresses only
+	Log     *slog.Logger      //
+	Secret  []byte            // keys the hashes of addresses
+	Version string            // of the build, for /v1/health
 	Now     func() time.Time
 
 	// What is told of the work. Each may be nil: then nobody is told.
@@ -128,7 +129,7 @@ func verifier(cfg config.Config, p Ports) (*verify.Verifier, error) {
 		return nil, err
 	}
 	return verify.New(verify.Config{
-		Lists: p.Lists, Tenant: p.Tenant, Router: observedRouter{resolver, p.Step}, Prober: observedProber{prober, p},
+		Lists: p.Lists, Tenant: p.Tenant, Overlay: Overlay(p), Router: observedRouter{resolver, p.Step}, Prober: observedProber{prober, p},
 		Cache: p.Cache, Secret: p.Secret, Now: p.Now, Log: p.Log,
 	}), nil
 }

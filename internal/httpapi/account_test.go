@@ -3,24 +3,31 @@ package httpapi
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"rcpt/internal/embedded"
+	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/overlay"
 	"rcpt/internal/usage"
+	"rcpt/internal/verify"
 )
 
-// desk is a handler of both functions over real tables, and secrets of keys of
+// desk is a handler of all functions over real tables, and secrets of keys of
 // two accounts.
 type desk struct {
 	*service
 	book  *keys.Book
 	lists *tenant.Book
+	over  *overlay.Book
+	hooks *hooks.Book
 	clock time.Time
+	token map[string]string // hook tokens, by the secret of their key
 
 	admin      string // of the account operator
 	acme       string // every scope but admin
@@ -30,11 +37,15 @@ type desk struct {
 	other      string // of the account other, every scope but admin
 	revoked    string // of the account acme, as is the next
 	expired    string
+
+	bounce string // id of what acme reported of alice@acme.example
 }
 
 func newDesk(t *testing.T, change func(*Deps)) *desk {
 	t.Helper()
-	db, err := embedded.Open(t.TempDir(), embedded.Options{})
+	d := &desk{clock: noon, token: make(map[string]string)}
+	now := func() time.Time { return d.clock }
+	db, err := embedded.Open(t.TempDir(), embedded.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,12 +54,16 @@ func newDesk(t *testing.T, change func(*Deps)) *desk {
 			t.Error(err)
 		}
 	})
-	d := &desk{clock: noon}
-	now := func() time.Time { return d.clock }
 	d.book = keys.NewBook(db.Control(), db.Vault(), now, rand.Reader)
 	d.lists = tenant.NewBook(db.Control(), now)
+	d.hooks = hooks.New(db.Control(), db.Vault(), now)
+	d.over = overlay.New(overlay.Config{
+		Table: db.Control(), Vault: db.Vault(), Secret: []byte("desk"), Now: now, Forget: verify.NewForgetter(db.Cache(), []byte("desk")).Forget,
+		Free: func(domain string) bool { return domain == "free.example" },
+	})
 	d.service = serve(t, func(deps *Deps) {
 		deps.Keys, deps.Book, deps.Tenant, deps.Now = d.book, d.book, d.lists, now
+		deps.Tokens, deps.Overlay, deps.Hooks = d.book, d.over, d.hooks
 		deps.Meter = usage.NewMeter(db.Control(), now, nil)
 		if change != nil {
 			change(deps)
@@ -70,6 +85,22 @@ func newDesk(t *testing.T, change func(*Deps)) *desk {
 	}
 	d.expired = d.create(t, `{"account":"acme","expires_at":"2026-11-13T12:00:01Z"}`)
 	d.clock = noon.Add(time.Second)
+	// Something was reported: of an address by acme, of a domain by three accounts.
+	for i, account := range []string{"acme", "one", "two", "three"} {
+		key := overlay.Key{ID: idOf(d.acme), Account: account}
+		email := "alice@acme.example"
+		if i > 0 {
+			key.ID, email = "nosuchid", fmt.Sprintf("user%d@trap.example", i)
+		}
+		if _, err := d.over.Record(t.Context(), key, []overlay.Event{{Email: email, Reason: overlay.HardBounce, ID: fmt.Sprint("api:", i), Source: "api"}}, d.clock, overlay.Terms{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, _, err := d.over.List(t.Context(), overlay.Key{ID: idOf(d.acme), Account: "acme"}, overlay.Filter{}, "", 1)
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	d.bounce = entries[0].ID
 	return d
 }
 
@@ -77,10 +108,14 @@ func newDesk(t *testing.T, change func(*Deps)) *desk {
 func (d *desk) create(t *testing.T, body string) string {
 	t.Helper()
 	w := d.ask("POST", "/v1/keys", d.admin, body)
-	var made struct{ Secret string }
+	var made struct {
+		Secret    string
+		HookToken string `json:"hook_token"`
+	}
 	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != 201 {
 		t.Fatalf("create %s: status %d, %s", body, w.Code, w.Body)
 	}
+	d.token[made.Secret] = made.HookToken
 	return made.Secret
 }
 
@@ -116,6 +151,7 @@ type sample struct {
 	status int      // its answer
 	bodies []string // malformed ones
 	query  []string // malformed ones
+	fill   []string // what stands in the path beside {id}, pairs
 }
 
 func (d *desk) samples() []sample {
@@ -123,6 +159,7 @@ func (d *desk) samples() []sample {
 		"limit=0", "limit=201", "limit=x", "limit=1e2", "limit=+5", "limit=", "limit=5&limit=5", "next=", "next=!", "next=%00", "nxt=aaaaaaaa",
 		"account=", "account=" + strings.Repeat("a", 129), "account=%ff", "%zz", "a;b",
 	}
+	postmark := []string{"{esp}", "postmark"}
 	return []sample{
 		{route: "POST /v1/verify", caller: d.acme, lacks: d.acmeReport, body: goodQuestion, status: 200, bodies: []string{"", `{"email":5}`}},
 		{route: "POST /v1/check", caller: d.acme, lacks: d.acmeReport, body: goodQuestion, status: 200, bodies: []string{"", `{"email":5}`}},
@@ -132,13 +169,38 @@ func (d *desk) samples() []sample {
 		{route: "GET /v1/keys/{id}", caller: d.acmeReport, status: 200},
 		{route: "PATCH /v1/keys/{id}", caller: d.admin, lacks: d.acme, body: `{"label":"x"}`, status: 200, bodies: []string{"", "null", `{"account":"b"}`}},
 		{route: "POST /v1/keys/{id}/rotate", caller: d.admin, lacks: d.acme, body: `{"overlap":"1h"}`, status: 200, bodies: []string{"{", `{"overlap":5}`}},
-		{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
 		{route: "GET /v1/lists", caller: d.acme, lacks: d.acmeReport, status: 200, query: []string{
 			"limit=0", "next=", "next=!", "next=com", "list=", "list=both", "list=allow&list=deny", "nxt=a.example", "%zz",
 		}},
 		{route: "POST /v1/lists", caller: d.acme, lacks: d.acmeReport, body: goodEntries, status: 200, bodies: badEntries(), query: []string{"list=deny"}},
 		{route: "DELETE /v1/lists", caller: d.acme, lacks: d.acmeReport, body: goodEntries, status: 200, bodies: badEntries(), query: []string{"list=deny"}},
 		{route: "GET /v1/lists/info", caller: d.acmeReport, status: 200},
+		{route: "GET /v1/bounces", caller: d.acme, lacks: d.acmeReader, status: 200, query: []string{
+			"limit=0", "limit=201", "format=csv&limit=10001", "format=xml", "format=", "next=", "next=five", "reason=bounce", "reason=", "since=yesterday",
+			"since=2026-11-13&until=2026-11-13", "email=alice", "email=", "mail=a@b.example",
+		}},
+		{route: "GET /v1/bounces/{bounce}", caller: d.acme, lacks: d.acmeReader, status: 200, fill: []string{"{bounce}", d.bounce}},
+		{route: "DELETE /v1/bounces/{bounce}", caller: d.acme, lacks: d.acmeReader, status: 204, fill: []string{"{bounce}", d.bounce}},
+		{route: "DELETE /v1/addresses", caller: d.acme, lacks: d.acmeReader, body: `{"email":"a@b.example"}`, status: 200, bodies: []string{"", "{}", `{"email":"a@@b"}`, `{"email":null}`}},
+		{route: "GET /v1/hooks", caller: d.acmeReport, lacks: d.acmeReader, status: 200, query: []string{"esp=resend"}},
+		{route: "PUT /v1/hooks/{esp}", caller: d.acmeReport, lacks: d.acmeReader, body: `{"secret":"long enough"}`, status: 200, fill: postmark, bodies: []string{
+			"", `{"secret":""}`, `{"secret":"short"}`, `{"secret":5}`, `{"secret":"long enough","overlap":"never"}`, `{"overlap":"721h"}`,
+			`{"topic_arn":"arn:aws:sns:eu-central-1:123456789012:x"}`, `{"mapping":{}}`, `{"token":"x"}`,
+		}},
+		{route: "GET /v1/hooks/{esp}", caller: d.acmeReport, lacks: d.acmeReader, status: 200, fill: postmark},
+		{route: "DELETE /v1/hooks/{esp}", caller: d.acmeReport, lacks: d.acmeReader, status: 204, fill: postmark},
+		{route: "GET /v1/traps", caller: d.admin, lacks: d.acme, status: 200, query: []string{"limit=0", "next=", "next=a..b", "domain=a.example"}},
+		{route: "GET /v1/traps/{domain}", caller: d.admin, lacks: d.acme, status: 200, fill: []string{"{domain}", "trap.example"}},
+		{route: "DELETE /v1/traps/{domain}", caller: d.admin, lacks: d.acme, status: 204, fill: []string{"{domain}", "trap.example"}},
+		{route: "POST /v1/report-bounce", caller: d.acmeReport, lacks: d.acmeReader, body: `{"email":"a@b.example","reason":"hard_bounce"}`, status: 202, bodies: []string{
+			"", "[]", `{"email":"a@b.example"}`, `{"reason":"hard_bounce"}`, `{"email":"a@@b","reason":"hard_bounce"}`, `{"email":"a@b.example","reason":"bounce"}`,
+			`{"email":"a@b.example","reason":"hard_bounce","occurred_at":"today"}`, `{"email":"a@b.example","reason":"hard_bounce","event_id":""}`,
+			`{"email":"a@b.example","reason":"hard_bounce","event_id":"` + strings.Repeat("a", 201) + `"}`,
+		}},
+		{route: "POST /v1/report-bounce/{source}", status: 200, body: "{}", fill: []string{"{source}", "from-brevo?key=" + d.token[d.acme]}, bodies: []string{"", "[1]", "{"}},
+		{route: "GET /v1/report-bounce/{source}", status: 200, fill: []string{"{source}", "from-brevo?key=" + d.token[d.acme]}},
+		{route: "POST /v1/hooks/{esp}/{token}", status: 200, body: "{}", fill: append(postmark, "{token}", d.token[d.acme]), bodies: []string{"", "[1]", "{"}},
+		{route: "GET /v1/hooks/{esp}/{token}", status: 200, fill: append(postmark, "{token}", d.token[d.acme])},
 		{route: "GET /v1/audit", caller: d.admin, lacks: d.acme, status: 200, query: listQueries},
 		{route: "GET /v1/usage", caller: d.acmeReport, status: 200, query: []string{
 			"days=0", "days=366", "days=x", "days=", "from=2026-11-13&days=3", "from=13.11.2026", "from=2026-11-31", "to=0000-01-01", "from=2026-11-14", "to=",
@@ -146,6 +208,8 @@ func (d *desk) samples() []sample {
 		}},
 		{route: "GET /v1/openapi.json", status: 200},
 		{route: "GET /docs", status: 200},
+		// Last, for it ends the key acmeReader.
+		{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
 	}
 }
 
@@ -174,6 +238,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		t.Run(s.route, func(t *testing.T) {
 			method, path, _ := strings.Cut(s.route, " ")
 			one := strings.Contains(path, "{id}")
+			path = strings.NewReplacer(s.fill...).Replace(path)
 			of := func(secret string) string { return strings.Replace(path, "{id}", idOf(secret), 1) }
 			expect := func(claim, target, secret, body string, status int) {
 				t.Helper()
@@ -242,16 +307,19 @@ func TestForeignAndMissingLookTheSame(t *testing.T) {
 }
 
 func TestFunctionsServeTheirOwnRoutesAlone(t *testing.T) {
-	book := newDesk(t, nil).book
+	desk := newDesk(t, nil)
 	for claim, c := range map[string]struct {
 		change func(*Deps)
 		part   part
 	}{
 		"functions/verify":  {func(*Deps) {}, verifyPart},
-		"functions/account": {func(d *Deps) { d.Verifier, d.Health, d.ListsInfo, d.Book = nil, nil, nil, book }, accountPart},
+		"functions/account": {func(d *Deps) { d.Verifier, d.Health, d.ListsInfo, d.Book = nil, nil, nil, desk.book }, accountPart},
+		"functions/webhooks": {func(d *Deps) {
+			d.Verifier, d.Health, d.ListsInfo, d.Tokens, d.Overlay, d.Hooks = nil, nil, nil, desk.book, desk.over, desk.hooks
+		}, webhooksPart},
 	} {
 		s := serve(t, c.change)
-		s.Handler = s.bare // the description is of both functions together
+		s.Handler = s.bare // the description is of all functions together
 		for _, r := range routes() {
 			w := s.do(httptest.NewRequest(r.method, strings.Replace(r.path, "{id}", "nosuchid", 1), nil))
 			if served := !strings.Contains(w.Body.String(), "No such path"); served != (r.part == c.part) {

@@ -20,6 +20,18 @@ import (
 // a longer one and a requestError for what clearly is not JSON. The Content-Type
 // may be anything: clients that name none, or text/plain, mean JSON, too.
 func readBody(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error) {
+	body, err := readRaw(w, r, max)
+	if err != nil {
+		return nil, err
+	}
+	if form(r.Header.Get("Content-Type"), body) {
+		return nil, badRequest("the body is a form; send JSON with the header Content-Type: application/json")
+	}
+	return body, nil
+}
+
+// readRaw reads a body of at most max octets as it is, whatever it is.
+func readRaw(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, badRequest("the body is compressed; send it as it is, without Content-Encoding")
 	}
@@ -30,9 +42,6 @@ func readBody(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error)
 	}
 	if err != nil {
 		return nil, badRequest("the body did not arrive whole")
-	}
-	if form(r.Header.Get("Content-Type"), body) {
-		return nil, badRequest("the body is a form; send JSON with the header Content-Type: application/json")
 	}
 	return body, nil
 }

@@ -229,8 +229,16 @@ func readOverlap(w http.ResponseWriter, r *http.Request) (time.Duration, error) 
 		return defaultOverlap, err
 	}
 	var text *string
-	if err := decodeObject(body, map[string]any{"overlap": &text}); err != nil || text == nil {
+	if err := decodeObject(body, map[string]any{"overlap": &text}); err != nil {
 		return defaultOverlap, err
+	}
+	return overlapOf(text)
+}
+
+// overlapOf is for how long a secret that is replaced goes on working.
+func overlapOf(text *string) (time.Duration, error) {
+	if text == nil {
+		return defaultOverlap, nil
 	}
 	overlap, err := time.ParseDuration(*text)
 	if err != nil {

@@ -9,6 +9,7 @@
 //	            table of routes
 //	verify.go   decode, ask the verifier, encode; the other routes likewise:
 //	            check.go health.go keys.go lists.go audit.go usage.go openapi.go
+//	            reports.go deliver.go hooks.go bounces.go traps.go
 //	admit.go    in front of the verifier: the limits of the key
 //	problem.go  what went wrong becomes an RFC 9457 document; the only place that
 //	            knows both domain errors and HTTP statuses
@@ -32,6 +33,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"io"
 	"log/slog"
@@ -42,8 +44,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/overlay"
 	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
@@ -61,6 +65,11 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, secret string) (keys.Key, error)
 }
 
+// TokenAuthenticator recognizes hook tokens, as Authenticator does API keys.
+type TokenAuthenticator interface {
+	AuthenticateHook(ctx context.Context, token string) (keys.Key, error)
+}
+
 // Meter admits checks under the limits of a key and tells what they came to. See
 // usage.Meter, which is one.
 type Meter interface {
@@ -68,8 +77,9 @@ type Meter interface {
 	Usage(ctx context.Context, key string, from, to time.Time) ([]usage.Day, error)
 }
 
-// Deps are the parts the handler is made of. Keys and Meter are required, and
-// the parts of at least one function: the routes of the other are not served.
+// Deps are the parts the handler is made of. Keys is required, Meter but for
+// functions/webhooks, and the parts of at least one function: the routes of the
+// others are not served.
 type Deps struct {
 	Keys  Authenticator
 	Meter Meter
@@ -83,6 +93,20 @@ type Deps struct {
 	// functions/account.
 	Book   *keys.Book // decides whether this function is served
 	Tenant *tenant.Book
+
+	// functions/webhooks. Account needs Overlay and Hooks, too.
+	Tokens  TokenAuthenticator // decides whether this function is served
+	Overlay *overlay.Book
+	Hooks   *hooks.Book
+
+	// Certificate returns the certificate at a URL of Amazon SNS that was checked,
+	// Confirm fetches such a URL. Nil: neither can be had.
+	Certificate func(ctx context.Context, url string) (*x509.Certificate, error)
+	Confirm     func(ctx context.Context, url string) error
+
+	// PublicURL is how the outside writes our URL, without a final slash, for
+	// ESPs that sign it. Empty: as each request was addressed.
+	PublicURL string
 
 	Log *slog.Logger // default: slog.Default
 
@@ -147,6 +171,7 @@ type call struct {
 	err       error           // why there is no regular answer
 	unsettled error           // why a check that has ended still holds its slot, or is not counted
 	panicked  *panicked
+	patient   bool // the caller sends again what is answered 429 and throws away what is answered 5xx
 }
 
 // callKey finds the call in the context of its request.
@@ -183,6 +208,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *api) finish(w *recorder, r *http.Request, c *call) {
 	if value := recover(); value != nil {
 		c.err, c.panicked = errPanic, newPanicked(value)
+	}
+	if c.patient && c.err != nil && answerFor(c.err).status >= http.StatusInternalServerError {
+		c.err = laterError{c.err}
 	}
 	if c.err != nil && w.status == 0 {
 		writeProblem(w, c)

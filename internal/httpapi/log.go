@@ -27,7 +27,7 @@ func (a *api) log(w *recorder, r *http.Request, c *call, took time.Duration) {
 		attrs = append(attrs, slog.String("problem", row.slug))
 		// The caller's mistakes are told to the caller; their text may quote what
 		// was sent.
-		if row.status >= http.StatusInternalServerError {
+		if answerFor(causeOf(c.err)).status >= http.StatusInternalServerError {
 			level = slog.LevelError
 			attrs = append(attrs, slog.String("error", c.err.Error()))
 		}

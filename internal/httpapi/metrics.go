@@ -20,7 +20,9 @@ import (
 //	errors_vendor          502
 //	errors_timeout         503, the time was over
 //	errors_unavailable     503, for another reason
-//	rate_limited_<limit>   429 and 402: concurrency, rate, month
+//	rate_limited_<limit>   429 and 402: concurrency, rate, month; reports, also where 503 makes an ESP wait
+//	hooks_unverified       webhooks with a wrong, stale or repeated signature, by esp (deliver.go)
+//	reports_<outcome>      recorded, duplicate, ignored (reports.go, deliver.go)
 //	panics
 //	checks_unsettled       a check that ended holds its slot still, or is not counted
 func (a *api) measure(w *recorder, c *call, took time.Duration) {
@@ -49,6 +51,10 @@ func cause(err error) string {
 	if errors.As(err, &refused) {
 		return "rate_limited_" + string(refused.Limit)
 	}
+	if errors.As(err, new(budgetError)) {
+		return "rate_limited_reports"
+	}
+	err = causeOf(err)
 	switch status := answerFor(err).status; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return "errors_unauthorized"

@@ -12,9 +12,11 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"rcpt/internal/esp"
 	"rcpt/internal/httpapi/apitest"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists"
+	"rcpt/internal/overlay"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -151,10 +153,12 @@ func TestStatusesFitTheRoute(t *testing.T) {
 			answers := at(t, operation, "responses").(map[string]any)
 			scope := needs(t, operation)
 			_, takesBody := operation.(map[string]any)["requestBody"]
+			hook := strings.HasPrefix(path, "/v1/hooks/") || strings.HasPrefix(path, "/v1/report-bounce/")
+			reports := takesBody && (path == "/v1/report-bounce" || hook && scope == anyone)
 			for status, want := range map[string]bool{
-				"500": true, "503": true, "401": scope != anyone, "403": scope != anyone && scope != anyKey,
-				"413": takesBody, "429": scope == keys.Verify, "402": scope == keys.Verify,
-				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody,
+				"500": true, "503": true, "401": scope != anyone || hook && takesBody, "403": scope != anyone && scope != anyKey,
+				"413": takesBody, "429": scope == keys.Verify || reports, "402": scope == keys.Verify,
+				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody || hook && method != "get",
 			} {
 				if _, got := answers[status]; got != want {
 					t.Errorf("%s %s: %s is described: %v, want %v", method, path, status, got, want)
@@ -208,6 +212,9 @@ func TestClosedListsAreThoseOfTheCode(t *testing.T) {
 		}},
 		{words("AuditEntry", "properties", "act", "enum"), texts(keys.Created, keys.Changed, keys.Rotated, keys.Revoked)},
 		{words("Problem", "properties", "type", "enum"), slugs},
+		{words("ReportReason", "enum"), texts(overlay.HardBounce, overlay.SoftBounce, overlay.Complaint, overlay.Unsubscribe)},
+		{words("ESPName", "enum"), esp.Slugs()},
+		{words("Hook", "properties", "auth", "enum"), texts(esp.Signature, esp.Credentials, esp.Topic, esp.Declared)},
 	} {
 		if !reflect.DeepEqual(c.described, c.code) {
 			t.Errorf("described are\n%v, in the code\n%v", c.described, c.code)
@@ -267,6 +274,7 @@ func TestFieldsAreThoseOfTheCode(t *testing.T) {
 		{"Verdict", verdict.Verdict{}}, {"History", verdict.History{}}, {"ListMatch", verdict.ListMatch{}},
 		{"Checked", checked{}}, {"Strict", strict{}}, {"Key", keyShape{}}, {"Limits", limitsShape{}},
 		{"LimitsPatch", limitsShape{}}, {"AuditEntry", entryShape{}}, {"Problem", problem{}},
+		{"Bounce", bounceShape{}}, {"Hook", hookShape{}}, {"Delivered", delivered{}}, {"Trap", trapShape{}},
 		{"Entry", entryOnList{}}, {"ListsChange", outcomeShape{}}, {"ListsInfo", ListsInfo{}},
 	} {
 		var names []string

@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"strconv"
 
+	"rcpt/internal/esp"
+	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/overlay"
 	"rcpt/internal/store"
 	"rcpt/internal/usage"
 	"rcpt/internal/verify"
@@ -29,6 +32,12 @@ var (
 	errTooLarge  = errors.New("body too large")
 	errAdmission = errors.New("limits not readable")
 	errPanic     = errors.New("panic")
+	errHook      = errors.New("there is no such hook: the ESP or the token in the URL is wrong")
+	errConfirm   = errors.New("subscription not confirmed")
+	errLater     = errors.New("to be sent again") // what a laterError Is
+
+	errBudget      = errors.New("budget of reports used up") // what a budgetError Is
+	errBudgetLater = errors.New("budget of reports used up, for callers that give up at 429")
 )
 
 // requestError says what is wrong with a request, in words for the caller. It
@@ -79,6 +88,7 @@ type answerTo struct {
 // answers is the one table from error to problem document. The first row whose
 // error the given one Is decides.
 func answers() []answerTo {
+	const reportsUsedUp = "the reports of this key are used up for now; send this one again after the wait"
 	return []answerTo{
 		{err: errRequest, status: 400, slug: "bad-request", title: "Bad request"},
 		{err: verify.ErrPolicy, status: 400, slug: "bad-request", title: "Bad request", field: "policy"},
@@ -86,6 +96,14 @@ func answers() []answerTo {
 		{err: keys.ErrCursor, status: 400, slug: "bad-request", title: "Bad request", field: "next"},
 		{err: tenant.ErrEntry, status: 400, slug: "bad-request", title: "Bad request"},
 		{err: tenant.ErrCursor, status: 400, slug: "bad-request", title: "Bad request", field: "next"},
+		{err: overlay.ErrCursor, status: 400, slug: "bad-request", title: "Bad request", field: "next"},
+		{err: hooks.ErrField, status: 400, slug: "bad-request", title: "Bad request"},
+		{err: esp.ErrBody, status: 400, slug: "bad-request", title: "Bad request"},
+		{err: esp.ErrSecret, status: 400, slug: "bad-request", title: "Bad request", field: "secret"},
+		{err: esp.ErrTopic, status: 400, slug: "bad-request", title: "Bad request", field: "topic_arn"},
+		{err: esp.ErrSignature, status: 401, slug: "unauthorized", title: "Not verified"},
+		{err: esp.ErrStale, status: 401, slug: "unauthorized", title: "Not verified"},
+		{err: hooks.ErrReplay, status: 401, slug: "unauthorized", title: "Not verified"},
 		{err: errNoKey, status: 401, slug: "unauthorized", title: "API key needed",
 			detail: "send the header Authorization: Bearer KEY, once"},
 		{err: keys.ErrUnknown, status: 401, slug: "unauthorized", title: "API key not accepted",
@@ -101,21 +119,39 @@ func answers() []answerTo {
 			detail: "nothing is served under this path; paths have no final slash and no empty parts"},
 		{err: keys.ErrNotFound, status: 404, slug: "not-found", title: "Not found"},
 		{err: errAccount, status: 404, slug: "not-found", title: "Not found"},
+		{err: errHook, status: 404, slug: "not-found", title: "Not found"},
+		{err: esp.ErrUnknown, status: 404, slug: "not-found", title: "Not found"},
+		{err: hooks.ErrNotFound, status: 404, slug: "not-found", title: "Not found"},
+		{err: overlay.ErrNotFound, status: 404, slug: "not-found", title: "Not found"},
 		{err: errMethod, status: 405, slug: "method-not-allowed", title: "Method not allowed"},
 		{err: keys.ErrConflict, status: 409, slug: "conflict", title: "Conflict"},
 		{err: tenant.ErrConflict, status: 409, slug: "conflict", title: "Conflict"},
 		{err: tenant.ErrFull, status: 409, slug: "conflict", title: "Lists full"},
+		{err: hooks.ErrConflict, status: 409, slug: "conflict", title: "Conflict"},
+		{err: esp.ErrMapping, status: 409, slug: "conflict", title: "No mapping",
+			detail: "this hook has no mapping that can be followed; declare one with PUT /v1/hooks/generic"},
 		{err: errTooLarge, status: 413, slug: "too-large", title: "Body too large"},
 		{err: usage.ErrBusy, status: 429, slug: "too-many-requests", title: "Too many requests", retryAfter: 1,
 			detail: "as many requests of this key as it may have at once are under way; send this one again"},
 		{err: usage.ErrRate, status: 429, slug: "too-many-requests", title: "Too many requests", retryAfter: 1,
 			detail: "this key has sent as many requests as it may in one second; send this one again"},
+		{err: errBudget, status: 429, slug: "too-many-requests", title: "Too many reports", retryAfter: 1, detail: reportsUsedUp},
+		{err: errLater, status: 429, slug: "too-many-requests", title: "Not available", retryAfter: 1,
+			detail: "the events could not be recorded at present; send them again"},
+		{err: errBudgetLater, status: 503, slug: "unavailable", title: "Too many reports", retryAfter: 1, detail: reportsUsedUp},
+		{err: overlay.ErrConflict, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1},
+		{err: esp.ErrCertificate, status: 503, slug: "unavailable", title: "Not available", retryAfter: 5},
+		{err: errConfirm, status: 503, slug: "unavailable", title: "Not available", retryAfter: 5,
+			detail: "the subscription could not be confirmed at Amazon SNS; have it ask again"},
 		{err: errBusy, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1,
 			detail: "too many requests are under way; send this one again"},
 		{err: errAdmission, status: 503, slug: "unavailable", title: "Not available", retryAfter: 1,
 			detail: "the limits of this key cannot be read at present; send the request again"},
 		{err: store.ErrThrottled, status: 503, slug: "unavailable", title: "Too busy", retryAfter: 1,
 			detail: "the store is too busy; send the request again"},
+		// Before the next two: the end of a context may be inside.
+		{err: store.ErrUnknown, status: 503, slug: "unavailable", title: "Outcome not known", retryAfter: 1,
+			detail: "the store did not say whether this was carried out: what it creates or changes may be there; look before you send it again"},
 		{err: context.Canceled, status: 503, slug: "unavailable", title: "Not finished", retryAfter: 1,
 			detail: "the request was given up before it was answered; send it again"},
 		{err: context.DeadlineExceeded, status: 503, slug: "unavailable", title: "Not finished", retryAfter: 1,
@@ -173,6 +209,7 @@ func fieldOf(err error) string {
 	var request requestError
 	var draft *keys.DraftError
 	var entry *tenant.EntryError
+	var hook *hooks.FieldError
 	switch {
 	case errors.As(err, &request):
 		return request.field
@@ -180,6 +217,8 @@ func fieldOf(err error) string {
 		return draft.Field
 	case errors.As(err, &entry):
 		return entry.Field
+	case errors.As(err, &hook):
+		return hook.Field
 	}
 	return ""
 }
@@ -189,6 +228,10 @@ func retryAfter(err error, row answerTo) string {
 	var refused *usage.RefusedError
 	if errors.As(err, &refused) {
 		return wholeSeconds(refused.RetryAfter)
+	}
+	var budget budgetError
+	if errors.As(err, &budget) {
+		return wholeSeconds(budget.after)
 	}
 	return strconv.Itoa(row.retryAfter)
 }

@@ -18,8 +18,11 @@ import (
 	"strings"
 	"testing"
 
+	"rcpt/internal/esp"
+	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/overlay"
 	"rcpt/internal/store"
 	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
@@ -68,6 +71,9 @@ func TestProblemsLookLikeThis(t *testing.T) {
 			d.Meter = usage.NewMeter(&ledger{fail: errors.New("disk on fire")}, d.Now, nil)
 		}},
 		"503-throttled": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) { d.Keys = keyring{store.ErrThrottled} }},
+		"503-unknown": {r: post(`{"email":"a@b.test"}`), change: func(d *Deps) {
+			d.Keys = keyring{fmt.Errorf("%w: %w", store.ErrUnknown, context.DeadlineExceeded)}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, c.change).do(c.r)
@@ -116,6 +122,40 @@ func TestProblemsOfKeysLookLikeThis(t *testing.T) {
 	}
 }
 
+// TestProblemsOfReportsLookLikeThis keeps those about what came back.
+func TestProblemsOfReportsLookLikeThis(t *testing.T) {
+	d := newDesk(t, nil)
+	small := d.limited(t, "small", 1)
+	if w := d.ask("POST", "/v1/report-bounce", small, `{"email":"a@b.example","reason":"hard_bounce"}`); w.Code != 202 {
+		t.Fatal(w.Body)
+	}
+	if w := d.ask("PUT", "/v1/hooks/postmark", d.acme, `{"secret":"long enough"}`); w.Code != 200 {
+		t.Fatal(w.Body)
+	}
+	for name, c := range map[string]struct{ method, target, secret, body string }{
+		"400-report":     {"POST", "/v1/report-bounce", d.acme, `{"email":"alice@@b.example","reason":"hard_bounce"}`},
+		"400-reason":     {"POST", "/v1/report-bounce", d.acme, `{"email":"alice@b.example","reason":"bounced"}`},
+		"400-hook":       {"PUT", "/v1/hooks/resend", d.acme, `{"secret":"too short"}`},
+		"400-mapping":    {"PUT", "/v1/hooks/generic", d.acme, `{"mapping":{"email":"$.to","event":"$.what","values":{"gone":"hard"}}}`},
+		"400-delivery":   {"POST", "/v1/hooks/sendgrid/" + d.token[d.acme], "", `[{"email":`},
+		"401-unverified": {"POST", "/v1/hooks/postmark/" + d.token[d.acme], "", "{}"},
+		"403-traps":      {"GET", "/v1/traps/trap.example", d.acme, ""},
+		"404-hook":       {"POST", "/v1/hooks/pigeon/" + d.token[d.acme], "", "{}"},
+		"404-bounce":     {"GET", "/v1/bounces/" + d.bounce, d.other, ""},
+		"409-no-mapping": {"POST", "/v1/hooks/generic/" + d.token[d.acme], "", "{}"},
+		"429-reports":    {"POST", "/v1/report-bounce", small, `{"email":"b@b.example","reason":"hard_bounce"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+			if c.secret != "" {
+				r.Header.Set("Authorization", "Bearer "+c.secret)
+			}
+			r.Header.Set("X-Request-Id", "req-1")
+			golden(t, filepath.Join("testdata", "problems", name+".http"), response(d.do(r)))
+		})
+	}
+}
+
 // response writes a response as it stands on the wire.
 func response(w *httptest.ResponseRecorder) []byte {
 	var text bytes.Buffer
@@ -153,20 +193,36 @@ func sentinels() map[string]struct {
 		err    error
 		status int
 	}{
-		"keys.ErrUnknown":    {keys.ErrUnknown, 401},
-		"keys.ErrDraft":      {keys.ErrDraft, 400},
-		"keys.ErrCursor":     {keys.ErrCursor, 400},
-		"keys.ErrNotFound":   {keys.ErrNotFound, 404},
-		"keys.ErrConflict":   {keys.ErrConflict, 409},
-		"tenant.ErrEntry":    {tenant.ErrEntry, 400},
-		"tenant.ErrCursor":   {tenant.ErrCursor, 400},
-		"tenant.ErrConflict": {tenant.ErrConflict, 409},
-		"tenant.ErrFull":     {tenant.ErrFull, 409},
-		"usage.ErrQuota":     {usage.ErrQuota, 402},
-		"usage.ErrBusy":      {usage.ErrBusy, 429},
-		"usage.ErrRate":      {usage.ErrRate, 429},
-		"verify.ErrPolicy":   {verify.ErrPolicy, 400},
-		"store.ErrThrottled": {store.ErrThrottled, 503},
+		"keys.ErrUnknown":     {keys.ErrUnknown, 401},
+		"keys.ErrDraft":       {keys.ErrDraft, 400},
+		"keys.ErrCursor":      {keys.ErrCursor, 400},
+		"keys.ErrNotFound":    {keys.ErrNotFound, 404},
+		"keys.ErrConflict":    {keys.ErrConflict, 409},
+		"overlay.ErrNotFound": {overlay.ErrNotFound, 404},
+		"overlay.ErrConflict": {overlay.ErrConflict, 503},
+		"overlay.ErrCursor":   {overlay.ErrCursor, 400},
+		"hooks.ErrNotFound":   {hooks.ErrNotFound, 404},
+		"hooks.ErrField":      {hooks.ErrField, 400},
+		"hooks.ErrConflict":   {hooks.ErrConflict, 409},
+		"hooks.ErrReplay":     {hooks.ErrReplay, 401},
+		"esp.ErrUnknown":      {esp.ErrUnknown, 404},
+		"esp.ErrSignature":    {esp.ErrSignature, 401},
+		"esp.ErrStale":        {esp.ErrStale, 401},
+		"esp.ErrBody":         {esp.ErrBody, 400},
+		"esp.ErrCertificate":  {esp.ErrCertificate, 503},
+		"esp.ErrSecret":       {esp.ErrSecret, 400},
+		"esp.ErrMapping":      {esp.ErrMapping, 409},
+		"esp.ErrTopic":        {esp.ErrTopic, 400},
+		"tenant.ErrEntry":     {tenant.ErrEntry, 400},
+		"tenant.ErrCursor":    {tenant.ErrCursor, 400},
+		"tenant.ErrConflict":  {tenant.ErrConflict, 409},
+		"tenant.ErrFull":      {tenant.ErrFull, 409},
+		"usage.ErrQuota":      {usage.ErrQuota, 402},
+		"usage.ErrBusy":       {usage.ErrBusy, 429},
+		"usage.ErrRate":       {usage.ErrRate, 429},
+		"verify.ErrPolicy":    {verify.ErrPolicy, 400},
+		"store.ErrThrottled":  {store.ErrThrottled, 503},
+		"store.ErrUnknown":    {store.ErrUnknown, 503},
 		// What a domain package did not turn into words of its own is ours to mend.
 		"store.ErrNotFound":  {store.ErrNotFound, 500},
 		"store.ErrCondition": {store.ErrCondition, 500},
@@ -191,7 +247,7 @@ func TestEverySentinelHasItsAnswer(t *testing.T) {
 
 func TestNoSentinelIsForgotten(t *testing.T) {
 	known := sentinels()
-	for _, pkg := range []string{"keys", "lists/tenant", "usage", "verify", "store"} {
+	for _, pkg := range []string{"keys", "lists/tenant", "overlay", "esp", "hooks", "usage", "verify", "store"} {
 		for _, name := range exportedErrors(t, filepath.Join("..", pkg)) {
 			if _, ok := known[filepath.Base(pkg)+"."+name]; !ok {
 				t.Errorf("%s.%s has no line in sentinels: decide how it is answered", pkg, name)

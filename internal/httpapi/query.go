@@ -57,12 +57,15 @@ func (q query) number(name string, low, high, otherwise int) (int, error) {
 }
 
 // page is the part of a list that is asked for: up to limit items behind next.
-func (q query) page() (next string, limit int, err error) {
+func (q query) page() (next string, limit int, err error) { return q.pageTo(maxPage, defaultPage) }
+
+// pageTo is page for a list with bounds of its own.
+func (q query) pageTo(most, otherwise int) (next string, limit int, err error) {
 	next, given := q["next"]
 	if given && next == "" {
 		return "", 0, badField("next", "must be what an earlier page gave; leave it out for the first one")
 	}
-	limit, err = q.number("limit", 1, maxPage, defaultPage)
+	limit, err = q.number("limit", 1, most, otherwise)
 	return next, limit, err
 }
 

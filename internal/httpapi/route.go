@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"rcpt/internal/keys"
 )
@@ -33,6 +35,7 @@ type part int
 const (
 	verifyPart part = iota
 	accountPart
+	webhooksPart
 )
 
 type route struct {
@@ -61,17 +64,38 @@ func routes() []route {
 		{accountPart, "GET", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).listEntries},
 		{accountPart, "POST", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).addEntries},
 		{accountPart, "DELETE", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).removeEntries},
+		{accountPart, "GET", "/v1/bounces", keys.Report, nil, (*api).listBounces},
+		{accountPart, "GET", "/v1/bounces/{bounce}", keys.Report, nil, (*api).showBounce},
+		{accountPart, "DELETE", "/v1/bounces/{bounce}", keys.Report, nil, (*api).deleteBounce},
+		{accountPart, "DELETE", "/v1/addresses", keys.Report, nil, (*api).eraseAddress},
+		{accountPart, "GET", "/v1/hooks", keys.Report, nil, (*api).listHooks},
+		{accountPart, "GET", "/v1/hooks/{esp}", keys.Report, nil, (*api).showHook},
+		{accountPart, "PUT", "/v1/hooks/{esp}", keys.Report, nil, (*api).declareHook},
+		{accountPart, "DELETE", "/v1/hooks/{esp}", keys.Report, nil, (*api).removeHook},
+		{accountPart, "GET", "/v1/traps", keys.Admin, nil, (*api).listTraps},
+		{accountPart, "GET", "/v1/traps/{domain}", keys.Admin, nil, (*api).showTrap},
+		{accountPart, "DELETE", "/v1/traps/{domain}", keys.Admin, nil, (*api).liftTrap},
 		{accountPart, "GET", "/v1/audit", keys.Admin, nil, (*api).audit},
 		{accountPart, "GET", "/v1/usage", anyKey, nil, (*api).usage},
 		{accountPart, "GET", "/v1/openapi.json", anyone, nil, (*api).description},
 		{accountPart, "GET", "/docs", anyone, nil, (*api).docs},
+
+		{webhooksPart, "POST", "/v1/report-bounce", keys.Report, nil, (*api).reportBounce},
+		// What admits to these is the hook token in their URL.
+		{webhooksPart, "POST", "/v1/report-bounce/{source}", anyone, nil, (*api).deliverFrom},
+		{webhooksPart, "GET", "/v1/report-bounce/{source}", anyone, nil, (*api).deliverFrom},
+		{webhooksPart, "POST", "/v1/hooks/{esp}/{token}", anyone, nil, (*api).deliver},
+		{webhooksPart, "GET", "/v1/hooks/{esp}/{token}", anyone, nil, (*api).deliver},
 	}
 }
 
 // serves reports whether the parts of a function were given.
 func (a *api) serves(p part) bool {
-	if p == verifyPart {
+	switch p {
+	case verifyPart:
 		return a.Verifier != nil
+	case webhooksPart:
+		return a.Tokens != nil
 	}
 	return a.Book != nil
 }
@@ -104,6 +128,13 @@ func (a *api) paths() *http.ServeMux {
 // resource is the routes of one path by method.
 type resource map[string]route
 
+// A store that stalls must not hold a request until the gateway gives it up, which
+// would then say nothing of use.
+const (
+	keyWithin    = 4 * time.Second // a check has 4.5 s by default
+	answerWithin = 8 * time.Second // ESPs wait for ten seconds and more
+)
+
 func (a *api) serve(methods resource, w http.ResponseWriter, r *http.Request, c *call) error {
 	method := r.Method
 	if method == http.MethodHead {
@@ -113,6 +144,11 @@ func (a *api) serve(methods resource, w http.ResponseWriter, r *http.Request, c 
 	if !ok {
 		w.Header().Set("Allow", methods.allow())
 		return errMethod
+	}
+	if rt.part != verifyPart { // whose callers say how long they wait
+		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+		defer cancel()
+		r = r.WithContext(ctx)
 	}
 	if rt.scope != anyone {
 		if err := a.authenticate(w, r, c); err != nil {
@@ -149,7 +185,9 @@ func (a *api) authenticate(w http.ResponseWriter, r *http.Request, c *call) erro
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rcpt"`)
 		return errNoKey
 	}
-	key, err := a.Keys.Authenticate(r.Context(), secret)
+	ctx, cancel := context.WithTimeout(r.Context(), keyWithin)
+	defer cancel()
+	key, err := a.Keys.Authenticate(ctx, secret)
 	if errors.Is(err, keys.ErrUnknown) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rcpt", error="invalid_token"`)
 	}

@@ -18,6 +18,15 @@
 //
 // Verify never fails and is never late: what is not known by the deadline is
 // UNKNOWN with the reason why.
+//
+// The way of a list: VerifyAll asks the same for a stream of addresses, with few
+// sessions.
+//
+//	many.go       VerifyAll: its bounds, its loop
+//	stream.go     in: syntax, lists, overlay, cache; out: what is kept
+//	crew.go       what becomes of one address of the stream
+//	schedule.go   whom to ask next: domains, lanes; operators.go
+//	together.go   what one address and many have in common
 package verify
 
 import (

@@ -18,6 +18,7 @@ type operation struct {
 	parameters   []parameter
 	body         *jsonschema.Schema // nil: none is described
 	bodyRequired bool
+	otherBodies  []string          // media types beside application/json, of which only the type is described
 	answers      map[string]answer // by status
 }
 
@@ -147,6 +148,11 @@ func (c *compiler) path(path string, methods map[string]json.RawMessage) []*oper
 			body, at := c.follow(*o.RequestBody, at+"/requestBody", c.text.Components.RequestBodies)
 			compiled.bodyRequired = body.Required
 			compiled.body = c.schema(at + place("content", "application/json", "schema"))
+			for kind := range body.Content {
+				if kind != "application/json" {
+					compiled.otherBodies = append(compiled.otherBodies, kind)
+				}
+			}
 		}
 		all = append(all, compiled)
 	}

@@ -165,6 +165,9 @@ func (o *operation) judgeRequest(e exchange, named map[string]string) error {
 	if slices.ContainsFunc(o.parameters, func(p parameter) bool { return p.in == "query" }) && len(query) > 0 {
 		errs = append(errs, fmt.Errorf("query parameters that are not described: %v", query))
 	}
+	if kind, _, _ := mime.ParseMediaType(e.request.Header.Get("Content-Type")); slices.Contains(o.otherBodies, kind) {
+		return errors.Join(errs...)
+	}
 	if o.body != nil && (o.bodyRequired || len(bytes.TrimSpace(e.sent)) > 0) {
 		errs = append(errs, validateJSON(o.body, e.sent, "body of the request"))
 	}
