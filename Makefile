@@ -80,7 +80,7 @@ lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
 	go tool ineffassign $(PACKAGES)
 
 .PHONY: bench
-bench: ## the binaries of the functions, the prober beside a naive one, pacing, a long stream, HTTP beside an empty handler; BENCH=prober runs one
+bench: ## the binaries of the functions, the prober beside a naive one, pacing, a long stream, webhooks, HTTP beside an empty handler; BENCH=prober runs one
 	@mkdir -p .build
 	@$(ENV) go build -o .build/local ./infra/local
 	@$(ENV) go build -o .build/bench ./infra/bench

@@ -12,8 +12,17 @@ cd "$(dirname "$0")/.."
 : "${MAIL_FROM:?a mailbox of yours, such as verify@example.com}"
 stack=${STACK:-rcpt}
 
+# An account that may run few environments at once, as new ones, cannot keep some
+# of them for webhooks: AWS would refuse the stack.
+limit=$(aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions --output text)
+if [ "$limit" -lt 200 ]; then
+	echo "this account may run $limit environments at once: none are kept for webhooks; ask AWS for 1000"
+	OVERRIDES="WebhookConcurrency=0 ${OVERRIDES:-}"
+fi
+
 # shellcheck disable=SC2086 # each override is a word
-sam deploy --stack-name "$stack" --parameter-overrides "Helo=$HELO" "MailFrom=$MAIL_FROM" ${OVERRIDES:-}
+sam deploy --template-file template.yaml --stack-name "$stack" \
+	--parameter-overrides "Helo=$HELO" "MailFrom=$MAIL_FROM" ${OVERRIDES:-}
 
 output() {
 	aws cloudformation describe-stacks --stack-name "$stack" --output text \
@@ -21,7 +30,7 @@ output() {
 }
 
 echo "API:            $(output Url)"
-echo "egress address: $(output EgressAddress)"
+echo "egress address: $(output EgressAddress) ($(output EgressAllocation))"
 echo "dashboard:      $(output Dashboard)"
 eval "$(aws configure export-credentials --format env)"
 AWS_REGION=${AWS_REGION:-$(aws configure get region)} \

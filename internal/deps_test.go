@@ -22,20 +22,29 @@ const policy = `
 	pace      : reply store
 	smtpprobe : address mx pace reply safedial
 	keys usage : store
+	vendors   : address store usage
 	sim       : mx
 	overlay   : address store verdict
 	esp       : address overlay reply
 	egress    : mx store
+	hooks     : esp overlay store
 
 	verify  : address lists lists/tenant mx overlay pace reply smtpprobe store verdict
-	httpapi : httpapi/docs keys lists/tenant store usage verdict verify
+	httpapi : address esp hooks httpapi/docs keys lists/tenant overlay store usage verdict verify
 	trigger :
 
-	app      : address config egress httpapi keys lists lists/refresh lists/tenant mx pace reply safedial sim smtpprobe store usage verdict verify
+	app      : address config egress esp hooks httpapi keys lists lists/refresh lists/tenant mx overlay pace reply safedial sim smtpprobe store usage verdict verify
 	embedded : embedded/asl store
-	cloud/dynamo cloud/kms cloud/s3 cloud/sfn cloud/sqs : store
-	cloud    : cloud/dynamo cloud/kms cloud/s3 cloud/sfn cloud/sqs store
+	cloud/wire :
+	cloud/dynamo cloud/s3 cloud/sfn cloud/sqs : cloud/wire store
+	cloud/kms : store
+	cloud :
 
+	batch/jsonjs batch/record :
+	batch/rows      : batch/record
+	batch/intake    : batch/jsonjs batch/rows store
+	batch/results   : batch/jsonjs batch/record batch/rows verdict
+	batch/plan      : address batch/record batch/rows
 	embedded/asl    : store
 	lists/build     : lists lists/nameset
 	lists/nameset   :
@@ -46,17 +55,18 @@ const policy = `
 	store/storetest : store
 	cloud/cloudtest :
 	mx/mxtest       :
+	sim/vendordouble :
 
-	infra/bench        : embedded infra/bench/closed lists mx pace safedial smtpprobe store verdict verify
+	infra/bench        : embedded infra/bench/closed infra/host lists mx pace safedial smtpprobe store verdict verify
 	infra/bench/closed :
-	infra/adminkey   : cloud keys store
+	infra/adminkey   : cloud cloud/dynamo cloud/kms keys store
 	infra/cost       :
 	infra/host       :
 	infra/zip        :
 	infra/test-mta   : address mx pace reply safedial smtpprobe
 	infra/lists      : lists lists/build lists/nameset
 	infra/local      : app config egress embedded httpapi keys lists/refresh sim trigger
-	functions/account functions/egresscheck functions/refresher functions/verify : app cloud config egress telemetry trigger
+	functions/account functions/egresscheck functions/refresher functions/verify functions/webhooks : app cloud cloud/dynamo cloud/kms cloud/s3 config egress telemetry trigger
 `
 
 // outside says which of our packages may import modules of others whose reach

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"rcpt/internal/cloud"
+	"rcpt/internal/cloud/dynamo"
+	"rcpt/internal/cloud/kms"
 	"rcpt/internal/keys"
 	"rcpt/internal/store"
 )
@@ -28,7 +30,7 @@ func main() {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		err = first(ctx, aws.Table(os.Getenv("RCPT_CONTROL_TABLE")), aws.Vault(os.Getenv("RCPT_VAULT_KEY")), *again, os.Stdout)
+		err = first(ctx, dynamo.Open(aws, os.Getenv("RCPT_CONTROL_TABLE")), kms.Open(aws, os.Getenv("RCPT_VAULT_KEY")), *again, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "adminkey:", err)
@@ -45,7 +47,7 @@ func first(ctx context.Context, table store.Table, vault store.Vault, again bool
 		return err
 	}
 	if len(known) > 0 && !again {
-		_, err = fmt.Fprintln(out, "The first admin key was shown when it was made. Lost? Run infra/adminkey with -again (README, Deploy).")
+		_, err = fmt.Fprintln(out, "The first admin key was shown when it was made. Lost? Run infra/adminkey with -again (README, Operations).")
 		return err
 	}
 	_, made, err := book.Create(ctx, keys.Draft{Account: "operator", Label: "made by adminkey", Scopes: []keys.Scope{keys.Admin}})

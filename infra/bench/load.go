@@ -14,6 +14,7 @@ import (
 // target is where requests go.
 type target struct {
 	url, key, body string
+	hooks          string // where an ESP's webhooks go
 }
 
 // percentiles of latencies.
@@ -61,6 +62,12 @@ func measure(ctx context.Context, a, b target, rate int, duration time.Duration)
 }
 
 func load(ctx context.Context, t target, start time.Time, interval, duration time.Duration) (percentiles, error) {
+	return atRate(ctx, start, interval, duration, func(client *http.Client, _ int) error { return ask(ctx, client, t) })
+}
+
+// atRate sends a request at each interval, whether or not those before it are
+// answered.
+func atRate(ctx context.Context, start time.Time, interval, duration time.Duration, send func(client *http.Client, i int) error) (percentiles, error) {
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 	defer client.CloseIdleConnections()
 	n := int(duration / interval)
@@ -73,7 +80,7 @@ func load(ctx context.Context, t target, start time.Time, interval, duration tim
 			return percentiles{}, ctx.Err()
 		}
 		wg.Go(func() {
-			errs[i] = ask(ctx, client, t)
+			errs[i] = send(client, i)
 			latencies[i] = time.Since(due)
 		})
 	}
@@ -83,8 +90,13 @@ func load(ctx context.Context, t target, start time.Time, interval, duration tim
 			return percentiles{}, err
 		}
 	}
+	return percentilesOf(latencies), nil
+}
+
+func percentilesOf(latencies []time.Duration) percentiles {
+	n := len(latencies)
 	slices.Sort(latencies)
-	return percentiles{p50: latencies[n/2], p95: latencies[n*95/100], p99: latencies[n*99/100]}, nil
+	return percentiles{p50: latencies[n/2], p95: latencies[n*95/100], p99: latencies[n*99/100]}
 }
 
 // ask sends one request and reads its answer; anything but 200 is an error: a

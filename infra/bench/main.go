@@ -1,10 +1,12 @@
 // Command bench measures the product, each part beside something plain that does
 // the same in the same run: machines are noisy, ratios are not.
 //
-//	http    warm checks over HTTP beside a handler that does nothing (http.go)
-//	prober  a thousand addresses in a closed world beside a naive prober (prober.go)
-//	pacing  the same with RCPT_PACING=on: brake, breaker, hold and their cost (pacing.go)
-//	scale   ten thousand and a hundred thousand addresses as one stream (scale.go)
+//	functions  the binaries of functions/: size, first answer, memory (functions.go)
+//	http       warm checks over HTTP beside a handler that does nothing (http.go)
+//	hooks      webhooks of ten events each, at a fixed rate and as fast as they go (hooks.go)
+//	prober     a thousand addresses in a closed world beside a naive prober (prober.go)
+//	pacing     the same with RCPT_PACING=on: brake, breaker, hold and their cost (pacing.go)
+//	scale      ten thousand and a hundred thousand addresses as one stream (scale.go)
 //
 // Without a name it runs all of them.
 package main
@@ -21,10 +23,10 @@ import (
 
 func main() {
 	var (
-		runs     = flag.Int("runs", 5, "runs of http and prober, of which the median is the figure")
+		runs     = flag.Int("runs", 5, "runs of functions, http, hooks and prober, of which the median is the figure")
 		rate     = flag.Int("rate", 300, "http: requests a second to each")
-		duration = flag.Duration("duration", 7*time.Second, "http: how long a run is")
-		binary   = flag.String("product", ".build/local", "http: the product's binary")
+		duration = flag.Duration("duration", 7*time.Second, "http and hooks: how long a run is")
+		binary   = flag.String("product", ".build/local", "http and hooks: the product's binary")
 		noop     = flag.String("noop", "", "serve the handler that does nothing on this address; used by bench itself")
 		profile  = flag.String("cpuprofile", "", "prober and scale: write a CPU profile to this file")
 	)
@@ -37,10 +39,12 @@ func main() {
 	defer stop()
 	err := profiled(*profile, func() error {
 		return bench(ctx, flag.Args(), map[string]func(context.Context) error{
-			"http":   func(ctx context.Context) error { return benchHTTP(ctx, *binary, *rate, *duration, *runs) },
-			"prober": func(ctx context.Context) error { return benchProber(ctx, *runs) },
-			"pacing": benchPacing,
-			"scale":  benchScale,
+			"http":      func(ctx context.Context) error { return benchHTTP(ctx, *binary, *rate, *duration, *runs) },
+			"hooks":     func(ctx context.Context) error { return benchHooks(ctx, *binary, *duration, *runs) },
+			"prober":    func(ctx context.Context) error { return benchProber(ctx, *runs) },
+			"pacing":    benchPacing,
+			"scale":     benchScale,
+			"functions": func(ctx context.Context) error { return benchFunctions(ctx, *runs) },
 		})
 	})
 	if err != nil {
@@ -52,7 +56,7 @@ func main() {
 // bench runs those that are named, or all, in the order of the package comment.
 func bench(ctx context.Context, names []string, benches map[string]func(context.Context) error) error {
 	if len(names) == 0 {
-		names = []string{"prober", "pacing", "scale", "http"}
+		names = []string{"functions", "prober", "pacing", "scale", "hooks", "http"}
 	}
 	for _, name := range names {
 		run, ok := benches[name]

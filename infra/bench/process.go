@@ -72,37 +72,39 @@ func warm(ctx context.Context, folder string) (target, error) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		env[name] = strings.Trim(value, "'")
 	}
-	key, err := newKey(ctx, env["RCPT_URL"], env["RCPT_ADMIN_KEY"])
+	key, hook, err := newKey(ctx, env["RCPT_URL"], env["RCPT_ADMIN_KEY"])
 	if err != nil {
 		return target{}, fmt.Errorf("make a key: %w", err)
 	}
-	t := target{url: env["RCPT_URL"] + "/v1/verify", key: key, body: `{"email":"alice@ok.test"}`}
+	t := target{url: env["RCPT_URL"] + "/v1/verify", key: key, body: `{"email":"alice@ok.test"}`, hooks: env["RCPT_URL"] + "/v1/hooks/sendgrid/" + hook}
 	if err := ask(ctx, http.DefaultClient, t); err != nil {
 		return target{}, fmt.Errorf("warm the cache: %w", err)
 	}
 	return t, nil
 }
 
-// newKey makes a key that may have 200 requests under way.
-func newKey(ctx context.Context, url, admin string) (string, error) {
-	body := []byte(`{"account":"bench","limits":{"concurrency":200}}`)
+// newKey makes a key that may have 200 requests under way and report as much as
+// it likes in a day of measuring.
+func newKey(ctx context.Context, url, admin string) (secret, hookToken string, err error) {
+	body := []byte(`{"account":"bench","limits":{"concurrency":200,"reports_per_day":1000000000}}`)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/keys", bytes.NewReader(body))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	r.Header.Set("Authorization", "Bearer "+admin)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	var made struct {
-		Secret string `json:"secret"`
+		Secret    string `json:"secret"`
+		HookToken string `json:"hook_token"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&made); err != nil || made.Secret == "" {
-		return "", fmt.Errorf("answered %s: %v", answer.Status, err)
+		return "", "", fmt.Errorf("answered %s: %v", answer.Status, err)
 	}
-	return made.Secret, nil
+	return made.Secret, made.HookToken, nil
 }
 
 // startNothing starts the handler that does nothing, as a process like the

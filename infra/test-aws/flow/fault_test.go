@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -117,8 +118,9 @@ func (g *gate) turn(w weather) {
 }
 
 // TestTablesThatRefuseAndStall: ten seconds each, under load from four
-// environments. Answers are 503 with Retry-After or right; when the weather is
-// fair again the same processes answer as before.
+// environments of verify and one of account. Answers are 503 with Retry-After or
+// right; when the weather is fair again the same processes answer as before, and
+// what was acknowledged is there.
 func TestTablesThatRefuseAndStall(t *testing.T) {
 	s := open(t)
 	admin := s.admin()
@@ -127,7 +129,7 @@ func TestTablesThatRefuseAndStall(t *testing.T) {
 	s.env = append(s.env, "AWS_ENDPOINT_URL_DYNAMODB="+address) // the last one counts
 
 	const environments = 4
-	var tally [3]outcomes
+	var tally, accounts [3]outcomes
 	var phase atomic.Int32
 	var clients sync.WaitGroup
 	over := make(chan struct{})
@@ -152,7 +154,23 @@ func TestTablesThatRefuseAndStall(t *testing.T) {
 			}
 		})
 	}
-	pids := make([]int, environments)
+	busy := &customer{
+		f: s.function("account"), admin: admin, secret: secret,
+		made: map[string]bool{}, denied: map[string]bool{}, revoked: map[string]bool{},
+	}
+	must(t, busy.f, "GET", "/v1/keys", admin, "", 200)
+	functions = append(functions, busy.f)
+	clients.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-over:
+				return
+			default:
+				busy.round(t, n, func() *outcomes { return &accounts[phase.Load()] })
+			}
+		}
+	})
+	pids := make([]int, len(functions))
 	for i, f := range functions {
 		pids[i] = f.PID()
 	}
@@ -166,19 +184,31 @@ func TestTablesThatRefuseAndStall(t *testing.T) {
 	clients.Wait()
 
 	for p, name := range []string{"fair", "refusing", "stalling"} {
-		t.Logf("%s: %s", name, tally[p].String())
+		t.Logf("%s: checks %s; account %s", name, tally[p].String(), accounts[p].String())
 	}
-	if tally[0].right == 0 || tally[0].refused > 0 || tally[0].unknown > 0 {
-		t.Errorf("fair: got %s, want right answers alone", tally[0].String())
+	for _, fair := range []*outcomes{&tally[0], &accounts[0]} {
+		if fair.right == 0 || fair.refused > 0 || fair.unknown > 0 {
+			t.Errorf("fair: got %s, want right answers alone", fair)
+		}
 	}
-	for i, f := range functions {
+	busy.settled(t)
+	for i, f := range functions[:environments] {
 		r := must(t, f, "POST", "/v1/verify", secret, `{"email":"nobody@ok.test","fresh":true}`, 200)
 		if r.field("status") != "INVALID" {
 			t.Errorf("environment %d after the weather: got %s", i, r.body)
 		}
+	}
+	for i, f := range functions {
 		if f.PID() != pids[i] {
 			t.Errorf("environment %d was restarted", i)
 		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.PID()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, resident, _ := strings.Cut(string(status), "VmRSS:")
+		resident, _, _ = strings.Cut(resident, "\n")
+		t.Logf("environment %d holds %s", i, strings.TrimSpace(resident))
 	}
 }
 
@@ -195,19 +225,29 @@ func (o *outcomes) String() string {
 
 // add counts an answer; one that is neither right nor honest fails the test.
 func (o *outcomes) add(t *testing.T, email, want string, r response, err error, took time.Duration) {
+	if err == nil && r.status == 200 && r.field("status") == "UNKNOWN" {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.unknown++
+		o.slowest = max(o.slowest, took)
+		return
+	}
+	o.count(t, email, err == nil && r.status == 200 && r.field("status") == want, r, err, took)
+}
+
+// count is add for answers that are right or not.
+func (o *outcomes) count(t *testing.T, asked string, right bool, r response, err error, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.slowest = max(o.slowest, took)
 	switch {
 	case err != nil:
-		t.Errorf("%s: %v", email, err)
+		t.Errorf("%s: %v", asked, err)
+	case right:
+		o.right++
 	case r.status == 503 && r.header["Retry-After"] != "":
 		o.refused++
-	case r.status == 200 && r.field("status") == want:
-		o.right++
-	case r.status == 200 && r.field("status") == "UNKNOWN":
-		o.unknown++
 	default:
-		t.Errorf("%s: got %d %s %v", email, r.status, strings.TrimSpace(string(r.body)), r.header)
+		t.Errorf("%s: got %d %s %v", asked, r.status, strings.TrimSpace(string(r.body)), r.header)
 	}
 }

@@ -116,7 +116,7 @@ func binary(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(folder, "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "rcpt/functions/"+name)
+	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w", "-o", path, "rcpt/functions/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", name, err, out)
@@ -152,14 +152,19 @@ func (r response) field(name string) string {
 
 // ask sends one HTTP request through the form that API Gateway gives it.
 func ask(ctx context.Context, f *host.Function, method, path, key, body string) (response, error) {
+	path, query, _ := strings.Cut(path, "?")
 	event := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: "$default", RawPath: path, Body: body,
+		Version: "2.0", RouteKey: "$default", RawPath: path, RawQueryString: query, Body: body,
 		Headers: map[string]string{"host": "rcpt.example.com", "content-type": "application/json", "authorization": "Bearer " + key},
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			Stage: "$default", DomainName: "rcpt.example.com", RequestID: rand.Text(),
 			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: method, Path: path, SourceIP: "198.51.100.24"},
 		},
 	}
+	return invoke(ctx, f, event)
+}
+
+func invoke(ctx context.Context, f *host.Function, event events.APIGatewayV2HTTPRequest) (response, error) {
 	payload, err := json.Marshal(event)
 	if err != nil {
 		return response{}, err

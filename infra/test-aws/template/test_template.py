@@ -59,15 +59,15 @@ class EveryNatMode(unittest.TestCase):
 
 class Network(unittest.TestCase):
     def vpc(self, mode):
-        return Stack(load("infra/vpc.yaml"), {"NatMode": mode})
+        return Stack(load("infra/vpc.yaml"), {"NatMode": mode, "Alarms": "topic"})
 
     def test_private_subnets_leave_through_the_nat_of_the_mode(self):
-        for mode, key, nat in [("gateway", "NatGatewayId", "NatGateway"), ("instance", "NetworkInterfaceId", "NatInterface")]:
+        for mode, key, nat in [("gateway", "NatGatewayId", "NatGateway"), ("instance", "InstanceId", "NatInstance")]:
             with self.subTest(mode):
                 s = self.vpc(mode)
                 route = s.properties("PrivateDefault")
                 self.assertEqual(ref(route[key]), nat)
-                self.assertEqual({"NatGatewayId", "NetworkInterfaceId"} & set(route), {key})
+                self.assertEqual({"NatGatewayId", "InstanceId"} & set(route), {key})
                 self.assertIn(nat, s.resources)
                 for subnet in ("PrivateSubnetA", "PrivateSubnetB"):
                     tables = [ref(a["Properties"]["RouteTableId"]) for a in s.of("AWS::EC2::SubnetRouteTableAssociation").values()
@@ -90,7 +90,7 @@ class Network(unittest.TestCase):
     def test_nat_instance_takes_from_the_functions_alone(self):
         group = self.vpc("instance").properties("NatSecurityGroup")
         self.assertEqual({ref(r["SourceSecurityGroupId"]) for r in group["SecurityGroupIngress"]}, {"SecurityGroup"})
-        self.assertFalse(self.vpc("instance").properties("NatInterface")["SourceDestCheck"])
+        self.assertFalse(self.vpc("instance").properties("NatInstance")["SourceDestCheck"])
 
     def test_tables_and_files_pass_the_nat_by(self):
         endpoints = self.vpc("gateway").of("AWS::EC2::VPCEndpoint").values()
@@ -131,9 +131,32 @@ class Functions(unittest.TestCase):
             target = self.stack.properties(name)["DeadLetterConfig"]["TargetArn"]
             self.assertEqual(ref(target), "MissedSchedules")
 
+    def test_a_batch_of_webhooks_neither_starves_others_nor_is_starved(self):
+        self.assertGreater(self.stack.properties("WebhooksFunction")["ReservedConcurrentExecutions"], 0)
+
+    def test_an_account_with_a_small_limit_reserves_nothing(self):
+        # AWS refuses any reservation that would leave fewer than 100, of new accounts than 10.
+        for name, f in stack(EgressCheck="mx.example.com:25", WebhookConcurrency=0).of("AWS::Lambda::Function").items():
+            self.assertNotIn("ReservedConcurrentExecutions", f["Properties"], name)
+
     def test_gateway_gives_up_after_the_function(self):
-        for name in ("VerifyFunction", "AccountFunction"):
+        for name in ("VerifyFunction", "AccountFunction", "WebhooksFunction"):
             self.assertLess(self.stack.properties(name)["Timeout"], 30)
+
+
+class Alarms(unittest.TestCase):
+    def test_every_alarm_tells_somebody_and_says_what_to_do(self):
+        network = Stack(load("infra/vpc.yaml"), {"NatMode": "gateway", "Alarms": "topic"})
+        for s in (stack(EgressCheck="mx.example.com:25"), network):
+            alarms = s.of("AWS::CloudWatch::Alarm")
+            self.assertTrue(alarms)
+            for name, alarm in alarms.items():
+                self.assertTrue(alarm["Properties"].get("AlarmActions"), name)
+                self.assertGreater(len(alarm["Properties"]["AlarmDescription"]), 40, name)
+
+    def test_cloudwatch_may_write_to_the_topic(self):
+        # It may not use alias/aws/sns, whose policy nobody can change.
+        self.assertNotIn("KmsMasterKeyId", stack().properties("Alarms"))
 
 
 class Roles(unittest.TestCase):
@@ -141,6 +164,7 @@ class Roles(unittest.TestCase):
 
     READ = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem"}
     WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    FORGET = {"dynamodb:BatchGetItem", "dynamodb:DeleteItem"}
     CHANGE = WRITE | {"dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}
 
     MAY = {
@@ -152,6 +176,12 @@ class Roles(unittest.TestCase):
         },
         "AccountFunctionRole": {
             "ControlTable": READ | CHANGE | {"dynamodb:BatchWriteItem"},
+            "CacheTable": FORGET,
+            "VaultKey": {"kms:GenerateDataKey", "kms:Decrypt"},
+        },
+        "WebhooksFunctionRole": {
+            "ControlTable": WRITE | {"dynamodb:GetItem", "dynamodb:BatchGetItem"},
+            "CacheTable": FORGET,
             "VaultKey": {"kms:GenerateDataKey", "kms:Decrypt"},
         },
         "RefresherFunctionRole": {
@@ -192,9 +222,10 @@ class Roles(unittest.TestCase):
             self.assertLessEqual(set(role["Properties"].get("ManagedPolicyArns", [])), self.MANAGED, name)
 
     def test_data_keys_are_for_a_named_account_only(self):
-        statements = self.stack.properties("AccountFunctionRole")["Policies"][0]["PolicyDocument"]["Statement"]
-        (vault,) = [s for s in statements if ref(s["Resource"]) == "VaultKey"]
-        self.assertEqual(vault["Condition"], {"Null": {"kms:EncryptionContext:account": "false"}})
+        for role in ("AccountFunctionRole", "WebhooksFunctionRole"):
+            statements = self.stack.properties(role)["Policies"][0]["PolicyDocument"]["Statement"]
+            (vault,) = [s for s in statements if ref(s["Resource"]) == "VaultKey"]
+            self.assertEqual(vault["Condition"], {"Null": {"kms:EncryptionContext:account": "false"}})
 
 
 class Api(unittest.TestCase):
