@@ -66,7 +66,8 @@ const policy = `
 	infra/test-mta   : address mx pace reply safedial smtpprobe
 	infra/lists      : lists lists/build lists/nameset
 	infra/local      : app config egress embedded httpapi keys lists/refresh sim trigger
-	functions/account functions/egresscheck functions/refresher functions/verify functions/webhooks : app cloud cloud/dynamo cloud/kms cloud/s3 config egress telemetry trigger
+	function : app cloud config telemetry trigger
+	functions/account functions/egresscheck functions/refresher functions/verify functions/webhooks : app cloud/dynamo cloud/kms cloud/s3 egress function trigger
 `
 
 // outside says which of our packages may import modules of others whose reach

@@ -1,0 +1,110 @@
+package vendors
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOrderAndPricesAreTheMissions(t *testing.T) {
+	want := []struct {
+		name  Name
+		price int64
+	}{{MillionVerifier, 4900}, {Reoon, 5000}, {NeverBounce, 8000}, {ZeroBounce, 8000}, {Hunter, 9800}}
+	for i, v := range Defaults() {
+		if v.Name != want[i].name || v.Price != want[i].price || v.check() != nil {
+			t.Errorf("%d: got %+v", i, v)
+		}
+	}
+	if v, _ := Defaults().Find(Reoon); v.AtOnce != 5 {
+		t.Errorf("reoon takes %d at once", v.AtOnce)
+	}
+}
+
+func TestOperatorChangesTheCatalog(t *testing.T) {
+	w := open(t)
+	catalogs := NewCatalogs(w.control, w.catalog, w.clock.Now)
+	err := catalogs.Save(t.Context(), []byte(`[{"provider":"hunter","list_price_usd":0.0029,"at_once":2,"per_second":0,"timeout_ms":9000},{"provider":"reoon"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := catalogs.Load(t.Context())
+	if err != nil || len(got) != 5 || got[0].Name != Hunter || got[0].Price != 2900 || got[0].AtOnce != 2 || got[0].PerSecond != 0 || got[0].Timeout != 9*time.Second || got[1].Name != Reoon || got[2].Name != MillionVerifier {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	w.key(t, MillionVerifier, "good")
+	w.key(t, Hunter, "good")
+	w.clock.Advance(catalogLife)
+	if got := w.verify(t, "ok@buyer.example"); got.Vendor != Hunter || got.Cost != 2900 {
+		t.Errorf("got %+v", got)
+	}
+	if err := catalogs.Save(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := catalogs.Load(t.Context()); got[0].Name != MillionVerifier {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestCatalogsThatAreNotAccepted(t *testing.T) {
+	for _, text := range []string{
+		`{}`, `[{"provider":"acme"}]`, `[{"provider":"hunter"},{"provider":"hunter"}]`, `[{"provider":"hunter","price":1}]`,
+		`[{"provider":"hunter","list_price_usd":-1}]`, `[{"provider":"hunter","list_price_usd":1e300}]`, `[{"provider":"hunter","at_once":0}]`,
+		`[{"provider":"hunter","at_once":101}]`, `[{"provider":"hunter","per_second":-1}]`, `[{"provider":"hunter","timeout_ms":999}]`,
+		`[{"provider":"hunter","timeout_ms":25001}]`, `[{"provider":"hunter","base_url":"file:///x"}]`, `[{"provider":"hunter","base_url":"https://u:p@x.example"}]`,
+		`[{"provider":"hunter","base_url":"https://x.example/?a=b"}]`,
+	} {
+		if _, err := Defaults().With([]byte(text)); !errors.Is(err, ErrCatalog) {
+			t.Errorf("%s: got %v", text, err)
+		}
+	}
+}
+
+// What is sent, to the octet where vendors are particular.
+func TestRequests(t *testing.T) {
+	ask := call{secret: newSecret("k&y=1"), email: "a+b@example.com", wait: 12500 * time.Millisecond}
+	for _, tt := range []struct {
+		name          Name
+		verify, check string
+		body          string
+	}{
+		{MillionVerifier, "GET /api/v3/?api=k%26y%3D1&email=a%2Bb%40example.com&timeout=11", "GET /api/v3/credits?api=k%26y%3D1", ""},
+		{Reoon, "GET /api/v1/verify?email=a%2Bb%40example.com&key=k%26y%3D1&mode=power", "GET /api/v1/check-account-balance/?key=k%26y%3D1", ""},
+		{NeverBounce, "POST /v4.2/single/check", "POST /v4.2/account/info", `{"credits_info":true,"email":"a+b@example.com","key":"k\u0026y=1","timeout":11}`},
+		{ZeroBounce, "GET /v2/validate?api_key=k%26y%3D1&email=a%2Bb%40example.com&ip_address=&timeout=11", "GET /v2/getcredits?api_key=k%26y%3D1", ""},
+		{Hunter, "GET /v2/email-verifier?email=a%2Bb%40example.com", "GET /v2/account", ""},
+	} {
+		p, _ := protocols(tt.name)
+		for want, q := range map[string]query{tt.verify: p.ask(ask), tt.check: p.balance(ask)} {
+			r, err := q.request(t.Context(), "https://vendor.example/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Method + " " + r.URL.RequestURI(); got != want {
+				t.Errorf("%s: got %s, want %s", tt.name, got, want)
+			}
+			if tt.name == Hunter && (r.Header.Get("X-API-KEY") != "k&y=1" || strings.Contains(r.URL.String(), "k%26y")) {
+				t.Errorf("hunter: key in the wrong place: %v", r.Header)
+			}
+		}
+		if got := string(p.ask(ask).body); got != tt.body {
+			t.Errorf("%s: got body %s, want %s", tt.name, got, tt.body)
+		}
+	}
+	if got := (call{wait: time.Second}).seconds(2, 60); got != "2" {
+		t.Errorf("least time: got %s", got)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "7": 7, "-7": 0, "x": 0, "99999999": 86400, "7.5": 0,
+		noon().Add(90 * time.Second).Format(http.TimeFormat): 90, noon().Add(-time.Hour).Format(http.TimeFormat): 0,
+	} {
+		if got := retryAfter(text, noon()); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+	}
+}
