@@ -43,7 +43,7 @@ build: $(FUNCTIONS:%=.build/%.zip) ## the functions as archives for Lambda: .bui
 
 .build/%.zip: FORCE
 	@mkdir -p .build/$*
-	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X main.version=$(VERSION)' -o .build/$*/bootstrap ./functions/$*
+	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X rcpt/internal/function.version=$(VERSION)' -o .build/$*/bootstrap ./functions/$*
 	@go run ./infra/zip .build/$*/bootstrap $@
 
 # What runs once a day tells everything in a line of its log: no tracer, which

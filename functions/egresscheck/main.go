@@ -3,37 +3,15 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-	"time"
-
 	"rcpt/internal/app"
-	"rcpt/internal/cloud"
 	"rcpt/internal/cloud/dynamo"
-	"rcpt/internal/config"
-	"rcpt/internal/telemetry"
+	"rcpt/internal/function"
 	"rcpt/internal/trigger"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "egresscheck:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	told := telemetry.New("egresscheck", os.Getenv, os.Stdout)
-	cfg, err := config.ReadFunction("egresscheck", os.Getenv)
-	aws, awsErr := cloud.Open(os.Getenv, told.Instrument)
-	if err := errors.Join(err, awsErr); err != nil {
-		return err
-	}
-	check := app.EgressCheck(cfg, app.Ports{
-		Cache: dynamo.Open(aws, cfg.AWS.CacheTable),
-		Log:   told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
+	function.Main("egresscheck", func(f function.Function) error {
+		f.Ports.Cache = dynamo.Open(f.AWS, f.Config.AWS.CacheTable)
+		return trigger.Start(trigger.Scheduled(app.EgressCheck(f.Config, f.Ports), f.Ports.Log), f.Ports.Log)
 	})
-	return trigger.Start(trigger.Scheduled(check, told.Log), told.Log)
 }

@@ -3,53 +3,23 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-	"time"
-
 	"rcpt/internal/app"
-	"rcpt/internal/cloud"
 	"rcpt/internal/cloud/dynamo"
 	"rcpt/internal/cloud/s3"
-	"rcpt/internal/config"
 	"rcpt/internal/egress"
-	"rcpt/internal/telemetry"
-	"rcpt/internal/trigger"
+	"rcpt/internal/function"
 )
 
-// version is the build's, set by the linker (-X main.version=...).
-var version = "dev"
-
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "verify:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	told := telemetry.New("verify", os.Getenv, os.Stdout)
-	cfg, err := config.ReadFunction("verify", os.Getenv)
-	aws, awsErr := cloud.Open(os.Getenv, told.Instrument)
-	if err := errors.Join(err, awsErr); err != nil {
-		return err
-	}
-	ports := app.Ports{
-		Control: dynamo.Open(aws, cfg.AWS.ControlTable), Cache: dynamo.Open(aws, cfg.AWS.CacheTable), Secret: []byte(cfg.Secret.Reveal()),
-		Log: told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Version: version, Now: time.Now,
-	}
-	if cfg.AWS.Bucket != "" {
-		ports.Blob = s3.Open(aws, cfg.AWS.Bucket)
-	}
-	ports.Egress = egress.NewWatch(ports.Cache, ports.Now, ports.Log)
-	if ports.Sim, err = app.World(cfg, ports); err != nil {
-		return err
-	}
-	handler, err := app.Verify(cfg, ports)
-	if err != nil {
-		return err
-	}
-	return trigger.Start(trigger.HTTP(handler, told.Log), told.Log)
+	function.Main("verify", func(f function.Function) (err error) {
+		f.Ports.Control, f.Ports.Cache = dynamo.Open(f.AWS, f.Config.AWS.ControlTable), dynamo.Open(f.AWS, f.Config.AWS.CacheTable)
+		if f.Config.AWS.Bucket != "" {
+			f.Ports.Blob = s3.Open(f.AWS, f.Config.AWS.Bucket)
+		}
+		f.Ports.Egress = egress.NewWatch(f.Ports.Cache, f.Ports.Now, f.Ports.Log)
+		if f.Ports.Sim, err = app.World(f.Config, f.Ports); err != nil {
+			return err
+		}
+		return f.HTTP(app.Verify)
+	})
 }

@@ -3,42 +3,16 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-	"time"
-
 	"rcpt/internal/app"
-	"rcpt/internal/cloud"
 	"rcpt/internal/cloud/dynamo"
 	"rcpt/internal/cloud/kms"
-	"rcpt/internal/config"
-	"rcpt/internal/telemetry"
-	"rcpt/internal/trigger"
+	"rcpt/internal/function"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "webhooks:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		os.Exit(1)
-	}
-}
-
-func run() error {
-	told := telemetry.New("webhooks", os.Getenv, os.Stdout)
-	cfg, err := config.ReadFunction("webhooks", os.Getenv)
-	aws, awsErr := cloud.Open(os.Getenv, told.Instrument)
-	if err := errors.Join(err, awsErr); err != nil {
-		return err
-	}
-	handler, err := app.Webhooks(cfg, app.Ports{
-		Control: dynamo.Open(aws, cfg.AWS.ControlTable), Cache: dynamo.Open(aws, cfg.AWS.CacheTable), Vault: kms.Open(aws, cfg.AWS.VaultKey),
-		Secret: []byte(cfg.Secret.Reveal()),
-		Log:    told.Log, Metric: told.Metric, Step: told.Step, Mark: telemetry.Mark, Now: time.Now,
+	function.Main("webhooks", func(f function.Function) error {
+		f.Ports.Control, f.Ports.Cache = dynamo.Open(f.AWS, f.Config.AWS.ControlTable), dynamo.Open(f.AWS, f.Config.AWS.CacheTable)
+		f.Ports.Vault = kms.Open(f.AWS, f.Config.AWS.VaultKey)
+		return f.HTTP(app.Webhooks)
 	})
-	if err != nil {
-		return err
-	}
-	return trigger.Start(trigger.HTTP(handler, told.Log), told.Log)
 }

@@ -36,6 +36,9 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
+// Config is what adapters are opened with: region, identity, connections.
+type Config = aws.Config
+
 // ErrEnvironment: this is not the environment of a Lambda function.
 var ErrEnvironment = errors.New("missing in the environment")
 

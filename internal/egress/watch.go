@@ -15,6 +15,10 @@ const (
 
 	// readTime bounds one reading.
 	readTime = time.Second
+
+	// moment is how long State waits for the first reading. A table that is
+	// connected answers in less; a cold start must not last longer for this.
+	moment = 20 * time.Millisecond
 )
 
 // Watch tells what is known of our way out. It reads the table no more than once
@@ -26,43 +30,53 @@ type Watch struct {
 
 	reading sync.Mutex // held by who reads the table
 
-	mu   sync.Mutex
-	last record
-	next time.Time // when to read again
+	mu    sync.Mutex
+	last  record
+	next  time.Time     // when to read again
+	first chan struct{} // closed by the first reading since the start or Forget
 }
 
 // NewWatch returns a Watch over what a Checker writes into the table. It reads
 // nothing yet.
 func NewWatch(table store.Table, now func() time.Time, log *slog.Logger) *Watch {
-	return &Watch{table: table, now: now, log: log, last: record{State: Unchecked}}
+	return &Watch{table: table, now: now, log: log, last: record{State: Unchecked}, first: make(chan struct{})}
+}
+
+// Touch has what is too old read again beside its caller. Called when a process
+// starts and when a request comes in, it lets Closed know by the time a server
+// would be asked.
+func (w *Watch) Touch() {
+	if _, old := w.known(); old && w.reading.TryLock() {
+		go func() {
+			defer w.reading.Unlock()
+			w.read()
+		}()
+	}
 }
 
 // Closed reports whether probing is useless. It never waits: what is too old is
 // read again beside the request, and the next request knows.
 func (w *Watch) Closed() bool {
-	state, old := w.known()
-	if old && w.reading.TryLock() {
-		go func() {
-			defer w.reading.Unlock()
-			w.read(context.Background())
-		}()
-	}
+	w.Touch()
+	state, _ := w.known()
 	return state.Blocks()
 }
 
-// State returns what is known, and reads it first if that is too old, for a
-// second at most.
+// State returns what is known. Only while nothing has been read it waits for
+// that, 20 ms at most.
 func (w *Watch) State(ctx context.Context) State {
-	state, old := w.known()
-	if !old {
-		return state
+	w.Touch()
+	w.mu.Lock()
+	first := w.first
+	w.mu.Unlock()
+	late := time.NewTimer(moment)
+	defer late.Stop()
+	select {
+	case <-first:
+	case <-late.C:
+	case <-ctx.Done():
 	}
-	w.reading.Lock()
-	defer w.reading.Unlock()
-	if state, old = w.known(); old { // unless somebody else has read meanwhile
-		w.read(ctx)
-		state, _ = w.known()
-	}
+	state, _ := w.known()
 	return state
 }
 
@@ -71,7 +85,7 @@ func (w *Watch) State(ctx context.Context) State {
 func (w *Watch) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.next = time.Time{}
+	w.next, w.first = time.Time{}, make(chan struct{})
 }
 
 // known returns the state that was read last, and whether it is time to read
@@ -90,13 +104,23 @@ func (w *Watch) known() (s State, old bool) {
 
 // read asks the table. A table that cannot be read changes nothing: what was
 // known stands until it lapses.
-func (w *Watch) read(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTime)
+func (w *Watch) read() {
+	w.mu.Lock()
+	first := w.first
+	w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
 	found, err := load(ctx, w.table, w.now())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.next = w.now().Add(fresh)
+	if first == w.first { // else it was forgotten meanwhile, and this may be the old one
+		w.next = w.now().Add(fresh)
+		select {
+		case <-first:
+		default:
+			close(first)
+		}
+	}
 	if err != nil {
 		w.log.LogAttrs(ctx, slog.LevelWarn, "egress", slog.String("error", err.Error()))
 		return

@@ -52,20 +52,35 @@ func TestWatchNeverMakesARequestWait(t *testing.T) {
 	})
 }
 
-func TestWatchReadsForWhoCanWait(t *testing.T) {
-	s := &shelf{now: noon}
-	w := newWatch(s)
-	if got := w.State(t.Context()); got != Unchecked {
-		t.Errorf("nobody has checked: %s", got)
-	}
-	s.known(t, Listed)
-	if got := w.State(t.Context()); got != Unchecked || s.reads != 0 {
-		t.Errorf("what is fresh was read again: %s", got)
-	}
-	w.Forget()
-	if got := w.State(t.Context()); got != Listed || !w.Closed() {
-		t.Errorf("after Forget: %s", got)
-	}
+func TestWatchWaitsForItsFirstReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{now: noon}
+		w := newWatch(s)
+		if got := w.State(t.Context()); got != Unchecked {
+			t.Errorf("nobody has checked: %s", got)
+		}
+		s.known(t, Listed)
+		if got := w.State(t.Context()); got != Unchecked || s.reads != 0 {
+			t.Errorf("what is fresh was read again: %s", got)
+		}
+		w.Forget()
+		if got := w.State(t.Context()); got != Listed || !w.Closed() {
+			t.Errorf("after Forget: %s", got)
+		}
+	})
+}
+
+func TestTouchedWatchKnowsWhenItIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{now: noon}
+		s.known(t, Closed)
+		w := newWatch(s)
+		w.Touch()
+		synctest.Wait() // the request looks up its key meanwhile
+		if !w.Closed() || s.reads != 1 {
+			t.Errorf("open after %d readings", s.reads)
+		}
+	})
 }
 
 func TestWatchForgetsWhatHasLapsed(t *testing.T) {
@@ -89,26 +104,40 @@ func TestWatchForgetsWhatHasLapsed(t *testing.T) {
 }
 
 func TestWatchKeepsWhatItKnowsWhileTheTableFails(t *testing.T) {
-	s := &shelf{now: noon}
-	s.known(t, Closed)
-	w := newWatch(s)
-	_ = w.State(t.Context())
-	s.err, s.now = errors.New("table on fire"), noon.Add(fresh)
-	if got := w.State(t.Context()); got != Closed || s.reads != 2 {
-		t.Errorf("state %s after %d readings", got, s.reads)
-	}
-	if w.State(t.Context()); s.reads != 2 {
-		t.Errorf("a table that fails is asked %d times at once", s.reads)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{now: noon}
+		s.known(t, Closed)
+		w := newWatch(s)
+		_ = w.State(t.Context())
+		s.err, s.now = errors.New("table on fire"), noon.Add(fresh)
+		for range 2 { // a table that fails is not asked all the time
+			if got := w.State(t.Context()); got != Closed {
+				t.Errorf("state %s", got)
+			}
+			synctest.Wait()
+			if s.reads != 2 {
+				t.Errorf("got %d readings, want 2", s.reads)
+			}
+		}
+	})
 }
 
-func TestWatchWaitsNoLongerThanItsCaller(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	s := &shelf{now: noon}
-	if got := NewWatch(waiting{s}, s.clock, slog.New(slog.DiscardHandler)).State(ctx); got != Unchecked {
-		t.Errorf("state %s", got)
-	}
+func TestWatchWaitsForAMomentOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{now: noon}
+		w := NewWatch(waiting{s}, s.clock, slog.New(slog.DiscardHandler))
+		began := time.Now()
+		if got := w.State(t.Context()); got != Unchecked || time.Since(began) != moment {
+			t.Errorf("state %s after %v", got, time.Since(began))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		began = time.Now()
+		if got := w.State(ctx); got != Unchecked || time.Since(began) != 0 {
+			t.Errorf("state %s, %v after its caller had gone", got, time.Since(began))
+		}
+		time.Sleep(readTime) // the reading ends with the test
+	})
 }
 
 // waiting is a table that hangs.
