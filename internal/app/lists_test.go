@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,9 @@ type refreshed struct {
 	cfg   config.Config
 	ports Ports
 	log   *bytes.Buffer
-	seen  []string // metrics
+
+	mu   sync.Mutex
+	seen []string // metrics
 }
 
 func newRefreshed(t *testing.T, urls string) *refreshed {
@@ -48,6 +51,8 @@ func newRefreshed(t *testing.T, urls string) *refreshed {
 		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Blob: db.Blob(), Secret: []byte("0123456789abcdef"),
 		Log: slog.New(slog.NewTextHandler(r.log, nil)), Now: time.Now,
 		Metric: func(name string, _ float64, labels ...string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.seen = append(r.seen, strings.Join(append([]string{name}, labels...), " "))
 		},
 	}
@@ -126,6 +131,8 @@ func TestClosedNetworkIsOneLine(t *testing.T) {
 	if lines := strings.Count(r.log.String(), "\n"); lines != 1 || r.ports.Lists.Table() != before {
 		t.Errorf("%d lines of log: %s", lines, r.log)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if seen := strings.Join(r.seen, "\n"); !strings.Contains(seen, "lists_refresh_rejected reason sources") || !strings.Contains(seen, "lists_age_hours") {
 		t.Errorf("measured %s", seen)
 	}

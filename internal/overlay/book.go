@@ -11,7 +11,7 @@
 //	OVL#<key> / <hash>     an entry: the strongest reason, first, last, counts,
 //	                       the latest times, source and id of the latest event,
 //	                       the address sealed (entry.go)
-//	EVT#<key> / <event id> the event was recorded; ends after 8 days
+//	EVT#<key> / <event id> the event was recorded; ends after 32 days
 //	BUD#<key>              the budget of reports, a token bucket (budget.go)
 //	TRAP#<domain>          which accounts reported the domain and when, as keyed
 //	                       hashes, and until when it is flagged (consensus.go)

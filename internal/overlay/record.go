@@ -21,9 +21,9 @@ const (
 	// between. Each time somebody else's has succeeded.
 	tries = 50
 
-	// markerLife is how long an event is known again: longer than any ESP retries
-	// (customer.io: seven days).
-	markerLife = 8 * 24 * time.Hour
+	// markerLife is how long an event is known again: longer than any ESP may send
+	// it again (customer.io: seven days; Loops: by hand, within 30).
+	markerLife = 32 * 24 * time.Hour
 
 	// maxEventID is the longest Event.ID, in octets.
 	maxEventID = 160

@@ -45,11 +45,11 @@ func TestEventsCountOnceForEachKey(t *testing.T) {
 	}
 	w.clock.Advance(markerLife - time.Second)
 	if o := w.record(t, one, e); o != (Outcome{Duplicates: 1}) {
-		t.Errorf("before eight days are over: %+v", o)
+		t.Errorf("before its time is over: %+v", o)
 	}
 	w.clock.Advance(time.Second)
 	if o := w.record(t, one, e); o != (Outcome{Recorded: 1}) {
-		t.Errorf("after eight days: %+v", o)
+		t.Errorf("after its time: %+v", o)
 	}
 }
 
