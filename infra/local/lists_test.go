@@ -33,6 +33,7 @@ func TestAnOperatorLeavesEventsInAFile(t *testing.T) {
 		log := new(bytes.Buffer)
 		ports := app.Ports{Blob: db.Blob(), Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Lists: lists.NewLive(lists.New())}
 		go refreshLists(t.Context(), config.Config{Data: data}, ports)
+		synctest.Wait() // it has found nothing and waits for the clock
 		for _, step := range []struct {
 			claim, event string
 			want         refresh.Outcome // of the last run
