@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,10 +31,9 @@ func TestAnOperatorLeavesEventsInAFile(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	file := filepath.Join(data, eventFile)
 	synctest.Test(t, func(t *testing.T) {
-		log := new(bytes.Buffer)
+		log := new(lines)
 		ports := app.Ports{Blob: db.Blob(), Now: time.Now, Log: slog.New(slog.NewTextHandler(log, nil)), Lists: lists.NewLive(lists.New())}
 		go refreshLists(t.Context(), config.Config{Data: data}, ports)
-		synctest.Wait() // it has found nothing and waits for the clock
 		for _, step := range []struct {
 			claim, event string
 			want         refresh.Outcome // of the last run
@@ -49,7 +49,7 @@ func TestAnOperatorLeavesEventsInAFile(t *testing.T) {
 			if err := os.WriteFile(file, []byte(step.event), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			log.Reset()
+			log.take()
 			time.Sleep(10 * eventEvery)
 			synctest.Wait()
 			_, err := os.Stat(file)
@@ -59,11 +59,31 @@ func TestAnOperatorLeavesEventsInAFile(t *testing.T) {
 			if got := lastReport(t, ports).Outcome; got != step.want {
 				t.Errorf("%s: the last run %s, want %s", step.claim, got, step.want)
 			}
-			if !strings.Contains(log.String(), step.log) || step.log != "" && strings.Count(log.String(), "\n") > 2 {
-				t.Errorf("%s: log %q, want %q once", step.claim, log, step.log)
+			if text := log.take(); !strings.Contains(text, step.log) || step.log != "" && strings.Count(text, "\n") > 2 {
+				t.Errorf("%s: log %q, want %q once", step.claim, text, step.log)
 			}
 		}
 	})
+}
+
+// lines is a log that is written and read at once.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// take returns what was written since it was called last.
+func (l *lines) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
 }
 
 func lastReport(t *testing.T, ports app.Ports) (r refresh.Report) {
