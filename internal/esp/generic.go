@@ -25,7 +25,9 @@ import (
 //	email        path to the address: a text, texts, or a list of paths tried in order
 //	time         unix seconds or milliseconds, or ISO 8601
 //	time_zone    of times without one; default UTC
-//	id           what tells an event from others, joined; default address, reason and time
+//	id           what tells an event from others, joined; default address, reason and time.
+//	             Where header:, body: and class are all there is, they are the same for
+//	             several events of one request: address, name and time are joined to them
 //	detail       the diagnostic; its codes may weaken a hard_bounce
 //	auth         see proof
 //	over_budget  429 (the default), 503 or 200: what makes the ESP send again
@@ -56,7 +58,7 @@ func readGeneric(h Hook, r Request, b *batch) error {
 		if !v.isObject() {
 			return malformed("event %d is no object", i)
 		}
-		m.read(declared{event: v, root: root, header: r.Header}, b)
+		m.read(declared{event: v, root: root, header: r.Header, several: len(events) > 1}, b)
 	}
 	return nil
 }
@@ -104,6 +106,7 @@ type declared struct {
 	event, root value
 	class       string
 	header      http.Header
+	several     bool // the request holds more than this event
 }
 
 func (d declared) text(s source) string {
@@ -153,18 +156,30 @@ func (m *mapping) read(d declared, b *batch) {
 		return
 	}
 	e.reason = weaken(e.reason, e.detail)
-	id := d.texts(m.id)
 	emails := m.emails(d.event)
 	if len(emails) == 0 {
 		b.ignore(e.name, NoAddress)
 	}
 	for _, email := range emails {
-		e.email, e.id = email, id
-		if len(emails) > 1 && strings.Join(id, "") != "" {
-			e.id = append(slices.Clone(id), email)
-		}
+		e.email = email
+		e.id = m.idOf(d, e, len(emails) > 1)
 		b.add(e)
 	}
+}
+
+// idOf is what tells the report e from others, also from those about other
+// addresses of the same event.
+func (m *mapping) idOf(d declared, e report, manyEmails bool) []string {
+	id := d.texts(m.id)
+	ofEvent := slices.ContainsFunc(m.id, func(s source) bool { return s.header == "" && !s.root && !s.class && d.text(s) != "" })
+	switch {
+	case strings.Join(id, "") == "":
+	case d.several && !ofEvent:
+		id = append(id, e.email, e.name, e.at.UTC().Format(time.RFC3339Nano))
+	case manyEmails:
+		id = append(id, e.email)
+	}
+	return id
 }
 
 // only returns the one member of an object, and its name.

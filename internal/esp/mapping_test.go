@@ -3,8 +3,10 @@ package esp_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"rcpt/internal/esp"
 )
@@ -105,6 +107,42 @@ func TestARefusedMappingNamesTheField(t *testing.T) {
 		var problem *esp.MappingError
 		if err := esp.CheckMapping(json.RawMessage(whole)); !errors.As(err, &problem) || problem.Field != "" {
 			t.Errorf("%.20q: %v, want a problem with the whole", whole, err)
+		}
+	}
+}
+
+func TestAnIDOfTheRequestTellsItsEventsApart(t *testing.T) {
+	for claim, c := range map[string]struct {
+		id, body string
+		want     int
+	}{
+		"a header":                     {`"header:Webhook-Id"`, `[{"kind":"bounced","to":"a@a.example"},{"kind":"bounced","to":"b@a.example"}]`, 2},
+		"a member of the body":         {`"body:$.delivery"`, `{"delivery":"d1","all":[{"kind":"bounced","to":"a@a.example"},{"kind":"bounced","to":"b@a.example"}]}`, 2},
+		"a header, the event has none": {`["$.id","header:Webhook-Id"]`, `[{"kind":"bounced","to":"a@a.example"},{"kind":"bounced","to":"b@a.example"}]`, 2},
+		"the same event twice":         {`"header:Webhook-Id"`, `[{"kind":"bounced","to":"a@a.example"},{"kind":"bounced","to":"a@a.example"}]`, 1},
+		"an id of the event":           {`["header:Webhook-Id","$.id"]`, `[{"kind":"bounced","to":"a@a.example","id":"1"},{"kind":"bounced","to":"b@a.example","id":"1"}]`, 1},
+	} {
+		mapping := declare("id", c.id)
+		if strings.HasPrefix(c.body, "{") {
+			mapping = json.RawMessage(strings.TrimSuffix(string(mapping), "}") + `,"events":"$.all"}`)
+		}
+		seen := make(map[string]bool)
+		for range 2 { // delivered again it has the same ids
+			d, err := esp.Read("generic", esp.Hook{Mapping: mapping}, esp.Request{
+				Method: "POST", Header: http.Header{"Webhook-Id": {"w1"}}, Body: []byte(c.body), Received: time.Unix(1767225600, 0),
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", claim, err)
+			}
+			for _, e := range d.Events {
+				seen[e.ID] = true
+			}
+			if len(d.Events) != c.want {
+				t.Errorf("%s: %d events, want %d", claim, len(d.Events), c.want)
+			}
+		}
+		if len(seen) != c.want {
+			t.Errorf("%s: %d ids over two deliveries, want %d", claim, len(seen), c.want)
 		}
 	}
 }

@@ -43,6 +43,9 @@ func (a *api) deliverFrom(w http.ResponseWriter, r *http.Request, c *call) error
 }
 
 func (a *api) deliverTo(w http.ResponseWriter, r *http.Request, c *call, slug, token string) error {
+	// Brevo throws an event away at any 5xx ("Webhook retries", seen 2026), also
+	// when it is the token that cannot be looked up.
+	c.patient = slug == "brevo" && r.Method == http.MethodPost
 	// The token is looked up whatever the ESP, so that neither words nor time tell
 	// which of them was wrong.
 	key, err := a.Tokens.AuthenticateHook(r.Context(), token)
@@ -53,8 +56,6 @@ func (a *api) deliverTo(w http.ResponseWriter, r *http.Request, c *call, slug, t
 		return err
 	}
 	c.key = key
-	// Brevo throws an event away at any 5xx ("Webhook retries", seen 2026).
-	c.patient = slug == "brevo" && r.Method == http.MethodPost
 	r = r.WithContext(a.Mark(r.Context(), "key", key.ID))
 	var body []byte
 	if r.Method == http.MethodPost {
@@ -93,7 +94,7 @@ func (a *api) readDelivery(r *http.Request, c *call, slug string, body []byte) (
 	if err != nil {
 		return esp.Delivery{}, err
 	}
-	if d.Token != "" && len(d.Events) > 0 {
+	if d.Token != "" { // ignored events use it up, too: it signs none of what stands beside it
 		err = a.Hooks.Claim(r.Context(), owner, slug, d.Token, d.Events)
 	}
 	return d, err

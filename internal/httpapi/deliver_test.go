@@ -2,16 +2,20 @@ package httpapi
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"rcpt/internal/esp"
+	"rcpt/internal/keys"
 	"rcpt/internal/overlay"
 	"rcpt/internal/store"
 )
@@ -163,6 +167,54 @@ func TestTroubleOfOursLosesNothing(t *testing.T) {
 		if want := trouble.err.Error(); strings.Count(d.log.String(), want) != len(bodies) {
 			t.Errorf("the cause is not in the log:\n%s", d.log)
 		}
+	}
+}
+
+// noTokens is a door whose store cannot be read.
+type noTokens struct{ err error }
+
+func (n noTokens) AuthenticateHook(context.Context, string) (keys.Key, error) {
+	return keys.Key{}, n.err
+}
+
+func TestATokenThatCannotBeLookedUpLosesNothing(t *testing.T) {
+	d := newDesk(t, func(deps *Deps) { deps.Tokens = noTokens{store.ErrThrottled} })
+	for slug, want := range map[string]int{"brevo": 429, "ses": 503, "postmark": 503} {
+		if w := d.deliver(slug, d.acme, "{}"); w.Code != want {
+			t.Errorf("%s: %d %s, want %d", slug, w.Code, w.Body, want)
+		}
+	}
+	r := httptest.NewRequest("POST", "/v1/report-bounce/from-brevo?key="+d.token[d.acme], strings.NewReader("{}"))
+	if w := d.do(r); w.Code != 429 {
+		t.Errorf("from-brevo: %d, want 429", w.Code)
+	}
+}
+
+// Mailgun does not sign the event: whoever has seen one request of it, of a
+// delivery say, must not be able to write a bounce under the same token.
+func TestATokenOfAnIgnoredEventIsUsedUp(t *testing.T) {
+	d := newDesk(t, nil)
+	secret := d.limited(t, "mailgun", 0)
+	if w := d.ask("PUT", "/v1/hooks/mailgun", secret, `{"secret":"mailgun-secret"}`); w.Code != 200 {
+		t.Fatal(w.Body)
+	}
+	timestamp := strconv.FormatInt(d.clock.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte("mailgun-secret"))
+	mac.Write([]byte(timestamp + "token-1"))
+	event := func(kind string) string {
+		return fmt.Sprintf(`{"signature":{"timestamp":%q,"token":"token-1","signature":"%x"},`, timestamp, mac.Sum(nil)) +
+			`"event-data":{"event":"` + kind + `","id":"` + kind + `","recipient":"a@b.example","severity":"permanent","reason":"bounce"}}`
+	}
+	for _, step := range []struct {
+		kind   string
+		status int
+	}{{"delivered", 200}, {"delivered", 200}, {"failed", 401}, {"delivered", 200}} {
+		if w := d.deliver("mailgun", secret, event(step.kind)); w.Code != step.status {
+			t.Errorf("%s: %d %s, want %d", step.kind, w.Code, w.Body, step.status)
+		}
+	}
+	if all := d.reported(t, secret); len(all) != 0 {
+		t.Errorf("recorded %+v", all)
 	}
 }
 
