@@ -45,8 +45,9 @@ done
 export RUN_KEY RUN_HOOK_TOKEN RUN_BOUNCE RUN_REPORTERS
 
 # The keys of this run, by the id inside of each.
+# shellcheck disable=SC2086 # each reporter is a word
 RUN_KEYS=
-for secret in "$key" "$RCPT_KEY" "$RCPT_ADMIN_KEY"; do
+for secret in "$key" "$RCPT_KEY" "$RCPT_ADMIN_KEY" $RUN_REPORTERS; do
 	secret=${secret#rk_*_}
 	RUN_KEYS="$RUN_KEYS ${secret%%_*}"
 done
