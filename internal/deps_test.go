@@ -40,6 +40,11 @@ const policy = `
 	cloud/kms : store
 	cloud :
 
+	batch           : store verdict verify
+	batch/planner   : address batch batch/intake batch/plan batch/results batch/rows store usage verdict verify
+	batch/prober    : address batch batch/plan batch/results batch/rows store usage verdict verify
+	batch/collector : batch batch/results batch/rows notify store verdict
+	batch/recheck   : address batch notify store verdict verify
 	batch/jsonjs batch/record :
 	batch/rows      : batch/record
 	batch/intake    : batch/jsonjs batch/rows store

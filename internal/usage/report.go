@@ -32,7 +32,7 @@ func (m *Meter) Usage(ctx context.Context, key string, from, to time.Time) ([]Da
 			return nil, err
 		}
 		report := make(report)
-		if err := m.addPast(ctx, report, key, from, to); err != nil {
+		if err := errors.Join(m.addPast(ctx, report, key, from, to), m.addBatches(ctx, report, key, from, to)); err != nil {
 			return nil, err
 		}
 		item, err := m.present(ctx, key)
