@@ -21,6 +21,8 @@ type Patch struct {
 	Policy    []byte // nil: stays; empty: the default policy
 	Limits    LimitsPatch
 	ExpiresAt *time.Time // the zero time: never
+
+	WebhookURL *string // empty: none
 }
 
 // LimitsPatch says which limits become new. What is nil stays.
@@ -32,6 +34,7 @@ type LimitsPatch struct {
 func (p Patch) apply(k Key) Key {
 	replace(&k.Label, p.Label)
 	replace(&k.Plan, p.Plan)
+	replace(&k.WebhookURL, p.WebhookURL)
 	replace(&k.Limits.Monthly, p.Limits.Monthly)
 	replace(&k.Limits.Concurrency, p.Limits.Concurrency)
 	replace(&k.Limits.ReportsPerDay, p.Limits.ReportsPerDay)
@@ -169,6 +172,8 @@ func changedFields(u store.Update, act Act) []string {
 	for name := range u.Set {
 		fields = append(fields, strings.Replace(name, "limit_", "limits.", 1))
 	}
+	// Those before the webhook secret go with it.
+	fields = slices.DeleteFunc(fields, func(name string) bool { return strings.HasPrefix(name, "webhook_former") })
 	slices.SortFunc(fields, cmp.Compare[string])
 	return fields
 }

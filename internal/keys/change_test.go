@@ -16,7 +16,7 @@ import (
 // whole is a draft with a value in every property.
 func whole() Draft {
 	return Draft{
-		Account: "acme", Label: "shop", Scopes: []Scope{Verify, Report}, Plan: PlanSoft, Policy: []byte(`"b2b"`),
+		Account: "acme", Label: "shop", Scopes: []Scope{Verify, Report}, Plan: PlanSoft, Policy: []byte(`"b2b"`), WebhookURL: "https://hook.example/whole",
 		Limits:    &Limits{Monthly: 1, Concurrency: 2, ReportsPerDay: 3, RequestsPerSecond: 4},
 		ExpiresAt: noon.Add(time.Hour),
 	}
@@ -37,6 +37,8 @@ func TestPatchChangesWhatItNamesAndNothingElse(t *testing.T) {
 		"no plan":     {Patch{Plan: new("")}, func(k *Key) { k.Plan = "" }, "plan"},
 		"the policy":  {Patch{Policy: []byte(`"default"`)}, func(k *Key) { k.Policy = []byte(`"default"`) }, "policy"},
 		"no policy":   {Patch{Policy: []byte{}}, func(k *Key) { k.Policy = []byte{} }, "policy"},
+		"a URL":       {Patch{WebhookURL: new("https://hook.example/")}, func(k *Key) { k.WebhookURL = "https://hook.example/" }, "webhook_url"},
+		"no URL":      {Patch{WebhookURL: new("")}, func(k *Key) { k.WebhookURL = "" }, "webhook_url"},
 		"one limit":   {Patch{Limits: LimitsPatch{Concurrency: new(int64(0))}}, func(k *Key) { k.Limits.Concurrency = 0 }, "limits.concurrency"},
 		"two limits":  {Patch{Limits: LimitsPatch{Monthly: new(int64(9)), RequestsPerSecond: new(int64(8))}}, func(k *Key) { k.Limits.Monthly, k.Limits.RequestsPerSecond = 9, 8 }, "limits.monthly limits.requests_per_second"},
 		"the end":     {Patch{ExpiresAt: &later}, func(k *Key) { k.ExpiresAt = later.Truncate(time.Millisecond) }, "expires_at"},

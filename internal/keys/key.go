@@ -76,6 +76,10 @@ type Key struct {
 	Policy  []byte // JSON, a name or an object; empty: the default policy
 	Limits  Limits
 
+	// WebhookURL takes the results of jobs that name no URL of their own; empty:
+	// nobody is told.
+	WebhookURL string
+
 	CreatedAt time.Time // UTC, as the next two; to the millisecond
 	ExpiresAt time.Time // the key ends at this moment; zero: never
 	RevokedAt time.Time // zero: not revoked
@@ -96,7 +100,7 @@ var ErrDraft = errors.New("key not acceptable")
 // DraftError says what is wrong with a draft or a patch, in words that may be
 // shown to the caller. It Is ErrDraft.
 type DraftError struct {
-	Field   string // account, label, scopes, plan, policy, limits, expires_at, overlap; of limits the one at fault: limits.monthly
+	Field   string // account, label, scopes, plan, policy, webhook_url, limits, expires_at, overlap; of limits the one at fault: limits.monthly
 	Problem string
 }
 
@@ -113,12 +117,16 @@ func wrong(field, format string, args ...any) error {
 
 // Draft says what a new key should be.
 type Draft struct {
-	Account   string  // 1 to 128 characters of printable text without '#'
-	Label     string  // up to 200 characters of printable text
-	Scopes    []Scope // empty: AllButAdmin
-	Test      bool
-	Plan      string    // up to 64 characters of printable text
-	Policy    []byte    // up to 8 KB; checked by the caller
+	Account string  // 1 to 128 characters of printable text without '#'
+	Label   string  // up to 200 characters of printable text
+	Scopes  []Scope // empty: AllButAdmin
+	Test    bool
+	Plan    string // up to 64 characters of printable text
+	Policy  []byte // up to 8 KB; checked by the caller
+
+	// WebhookURL has up to 2048 octets; that it is a URL is checked by the caller.
+	WebhookURL string
+
 	Limits    *Limits   // nil: DefaultLimits
 	ExpiresAt time.Time // zero: never
 }
@@ -127,6 +135,9 @@ const (
 	// maxPolicy is far above the largest policy there can be and far below what
 	// an item holds.
 	maxPolicy = 8 << 10
+
+	// maxWebhookURL is what programs commonly take for a URL, in octets.
+	maxWebhookURL = 2048
 
 	// MaxConcurrency is the highest limit of requests at once. Each has a slot in
 	// the one item that admission writes; more of them make every write dearer.
@@ -141,7 +152,7 @@ const (
 func (d Draft) key(now time.Time) (Key, error) {
 	k := Key{
 		Account: d.Account, Label: d.Label, Scopes: slices.Clone(d.Scopes), Test: d.Test, Plan: d.Plan,
-		Policy: slices.Clone(d.Policy), Limits: DefaultLimits(), CreatedAt: stamp(now), ExpiresAt: stamp(d.ExpiresAt),
+		Policy: slices.Clone(d.Policy), WebhookURL: d.WebhookURL, Limits: DefaultLimits(), CreatedAt: stamp(now), ExpiresAt: stamp(d.ExpiresAt),
 	}
 	if len(k.Scopes) == 0 {
 		k.Scopes = AllButAdmin()
@@ -171,6 +182,9 @@ func (k Key) check() error {
 	}
 	if len(k.Policy) > maxPolicy {
 		return wrong("policy", "takes up to %d octets", maxPolicy)
+	}
+	if len(k.WebhookURL) > maxWebhookURL || !printable(k.WebhookURL) {
+		return wrong("webhook_url", "takes up to %d octets of printable text", maxWebhookURL)
 	}
 	for i, s := range k.Scopes {
 		if s != Admin && !slices.Contains(AllButAdmin(), s) {

@@ -3,7 +3,6 @@ package keys
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,7 +58,7 @@ func newCredentials(random io.Reader, kind Kind) (credentials, error) {
 	}
 	id, api, hook := letters(take(idOctets)), letters(take(randomOctets)), letters(take(randomOctets))
 	made := tokens(kind, id, api, hook)
-	made.secrets.Webhook = "whsec_" + base64.StdEncoding.EncodeToString(raw)
+	made.secrets.Webhook = webhookText(raw)
 	return made, nil
 }
 

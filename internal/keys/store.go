@@ -32,7 +32,7 @@ var (
 // Book keeps the keys in a Table. It is safe for concurrent use if its source
 // of randomness is, as crypto/rand.Reader is.
 //
-//	KEY#<id>                  the key, the hashes of its secrets, the sealed webhook secret
+//	KEY#<id>                  the key, the hashes of its secrets, the sealed webhook secrets
 //	ACC#<account> / KEY#<id>  so that the keys of an account can be listed
 //	ALLKEYS / KEY#<id>        so that all keys can be listed
 //	AUD#<account> / <time>#<id>#<version>  what was done to a key; in the same transaction
@@ -188,26 +188,6 @@ func (b *Book) fetch(ctx context.Context, id string) (store.Item, error) {
 	return item, nil
 }
 
-// WebhookSecret returns the secret that signs what is sent on behalf of a key.
-// It returns ErrNotFound when there is no such key.
-func (b *Book) WebhookSecret(ctx context.Context, id string) (string, error) {
-	item, err := b.fetch(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	secret, err := b.vault.Open(ctx, item.Bytes("webhook_secret"), sealContext(keyOf(item)))
-	if err != nil {
-		return "", fmt.Errorf("open webhook secret of key %s: %w", id, err)
-	}
-	return string(secret), nil
-}
-
-// sealContext binds a sealed secret to its key: copied to another one it does
-// not open.
-func sealContext(k Key) map[string]string {
-	return map[string]string{"purpose": "webhook-secret", "account": k.Account, "key": k.ID}
-}
-
 const (
 	keyPart = "KEY#"
 	allPart = "ALLKEYS"
@@ -221,7 +201,7 @@ func itemKey(id string) store.Key { return store.Key{Part: keyPart + id} }
 func attrs(k Key) store.Attrs {
 	a := store.Attrs{
 		"account": k.Account, "label": k.Label, "scopes": scopeText(k.Scopes), "test": k.Test, "plan": k.Plan,
-		"policy": k.Policy, "limit_monthly": k.Limits.Monthly, "limit_concurrency": k.Limits.Concurrency,
+		"policy": k.Policy, "webhook_url": k.WebhookURL, "limit_monthly": k.Limits.Monthly, "limit_concurrency": k.Limits.Concurrency,
 		"limit_reports_per_day": k.Limits.ReportsPerDay, "limit_requests_per_second": k.Limits.RequestsPerSecond,
 	}
 	for name, t := range map[string]time.Time{"created_at": k.CreatedAt, "expires_at": k.ExpiresAt, "revoked_at": k.RevokedAt} {
@@ -235,7 +215,7 @@ func attrs(k Key) store.Attrs {
 func keyOf(item store.Item) Key {
 	return Key{
 		ID: strings.TrimPrefix(item.Key.Part, keyPart), Account: item.Str("account"), Label: item.Str("label"), Scopes: scopesOf(item.Str("scopes")),
-		Test: item.Bool("test"), Plan: item.Str("plan"), Policy: item.Bytes("policy"),
+		Test: item.Bool("test"), Plan: item.Str("plan"), Policy: item.Bytes("policy"), WebhookURL: item.Str("webhook_url"),
 		Limits: Limits{
 			Monthly: item.Int("limit_monthly"), Concurrency: item.Int("limit_concurrency"),
 			ReportsPerDay: item.Int("limit_reports_per_day"), RequestsPerSecond: item.Int("limit_requests_per_second"),

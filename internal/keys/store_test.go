@@ -232,11 +232,11 @@ func TestStoreTroubleIsNotAnUnknownKey(t *testing.T) {
 func TestWebhookSecretComesBack(t *testing.T) {
 	w := open(t, rand.Reader)
 	key, secrets := w.create(t, Draft{Account: "acme"})
-	got, err := w.WebhookSecret(t.Context(), key.ID)
-	if err != nil || got != secrets.Webhook {
+	got, err := w.WebhookSecrets(t.Context(), key.ID)
+	if err != nil || !reflect.DeepEqual(got, []string{secrets.Webhook}) {
 		t.Errorf("got %q, error %v; want %q", got, err, secrets.Webhook)
 	}
-	if _, err := w.WebhookSecret(t.Context(), "nosuchid"); !errors.Is(err, ErrNotFound) {
+	if _, err := w.WebhookSecrets(t.Context(), "nosuchid"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("of no key: %v, want ErrNotFound", err)
 	}
 }
@@ -255,7 +255,7 @@ func TestWebhookSecretOpensForItsKeyOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.WebhookSecret(t.Context(), two.ID); !errors.Is(err, store.ErrSealed) {
+	if _, err := w.WebhookSecrets(t.Context(), two.ID); !errors.Is(err, store.ErrSealed) {
 		t.Errorf("a secret copied from another key: %v, want ErrSealed", err)
 	}
 }
