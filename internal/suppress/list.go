@@ -1,0 +1,116 @@
+package suppress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rcpt/internal/address"
+	"rcpt/internal/store"
+)
+
+// Filter says which entries are wanted. The zero value: all.
+type Filter struct {
+	Reason  Reason          // "": any
+	Since   time.Time       // added then or later; zero: from the beginning
+	Until   time.Time       // added earlier; zero: to the end
+	Address address.Address // only this one, if it is not empty
+}
+
+func (f Filter) wants(item store.Item) bool {
+	return (f.Reason == "" || reasonOf(item) == f.Reason) &&
+		(f.Since.IsZero() || !addedAt(item).Before(f.Since)) && (f.Until.IsZero() || addedAt(item).Before(f.Until))
+}
+
+// maxScanned bounds the entries that one List goes through, so that a filter
+// that fits few answers in time.
+const maxScanned = 10 * store.MaxPageItems
+
+// List returns up to limit entries of a key, in the order of their ids. It goes
+// on behind after, the next of an earlier page; next is empty when there are no
+// more. With a filter a page may have fewer entries, or none, although more
+// follow. ErrCursor when after is nothing of the kind.
+func (b *Book) List(ctx context.Context, key Key, f Filter, after string, limit int) (entries []Entry, next string, err error) {
+	if after != "" && !isID(after) {
+		return nil, "", ErrCursor
+	}
+	items, next, err := b.find(ctx, key, f, after, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	entries, err = b.openAll(ctx, key, items)
+	return entries, next, err
+}
+
+func (b *Book) find(ctx context.Context, key Key, f Filter, after string, limit int) (items []store.Item, next string, err error) {
+	if !f.Address.IsEmpty() {
+		found, err := b.read(ctx, []store.Key{itemKey(key.ID, b.id(key.ID, f.Address))})
+		for _, item := range found {
+			if f.wants(item) {
+				items = append(items, item)
+			}
+		}
+		return items, "", err
+	}
+	query := store.Query{Part: itemKey(key.ID, "").Part, After: after}
+	if f == (Filter{}) {
+		query.Limit = limit
+	}
+	for scanned := 0; scanned < maxScanned; {
+		page, err := b.cfg.Table.Query(ctx, query)
+		if err != nil {
+			return nil, "", fmt.Errorf("list suppressions of key %s: %w", key.ID, err)
+		}
+		scanned += len(page.Items)
+		for i, item := range page.Items {
+			if !f.wants(item) {
+				continue
+			}
+			if items = append(items, item); len(items) == limit {
+				if i == len(page.Items)-1 && page.Next == "" {
+					return items, "", nil
+				}
+				return items, item.Key.Sort, nil
+			}
+		}
+		if query.After = page.Next; query.After == "" {
+			break
+		}
+	}
+	return items, query.After, nil
+}
+
+// opensAtOnce is how many entries are opened at the same time: on AWS each may
+// need a call of KMS.
+const opensAtOnce = 8
+
+func (b *Book) openAll(ctx context.Context, key Key, items []store.Item) ([]Entry, error) {
+	entries := make([]Entry, len(items))
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(opensAtOnce)
+	for i, item := range items {
+		work.Go(func() (err error) {
+			entries[i], err = b.open(ctx, key, item)
+			return err
+		})
+	}
+	return entries, work.Wait()
+}
+
+// Find returns one entry of a key. ErrNotFound when there is none with this id.
+func (b *Book) Find(ctx context.Context, key Key, id string) (Entry, error) {
+	if !isID(id) {
+		return Entry{}, ErrNotFound
+	}
+	item, err := b.cfg.Table.Get(ctx, itemKey(key.ID, id))
+	if errors.Is(err, store.ErrNotFound) {
+		return Entry{}, ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("read suppression %s: %w", id, err)
+	}
+	return b.open(ctx, key, item)
+}
