@@ -62,21 +62,15 @@ func (c *Chain) ask(ctx context.Context, r Request, keys []candidate, together *
 // attempt asks one key and adds what happened to the trace. The error is an
 // *Error when the chain may go on, ErrCap, ErrLate, or the store's.
 func (c *Chain) attempt(ctx context.Context, p *page, k candidate, last bool, together *crowd) (Result, error) {
-	step := Step{Vendor: k.Vendor, KeyID: k.ID}
-	skip := func(outcome, text string) (Result, error) {
-		step.Outcome, step.Error = outcome, fmt.Sprintf("%s: %s", k.Vendor, text)
-		p.Trace = append(p.Trace, step)
-		return Result{}, &Error{Vendor: k.Vendor, Class: Server, Text: text}
-	}
-	if now := c.cfg.Now(); now.Before(k.PausedUntil) {
-		return skip(stepPaused, fmt.Sprintf("not asked until %s, after: %s", k.PausedUntil.Format(time.RFC3339), k.LastError))
+	if k.rests(c.cfg.Now()) {
+		return p.skip(k, stepPaused, k.why())
 	}
 	allowed := left(ctx) - settleShare
 	if !last {
 		allowed = allowed * firstShare / 100
 	}
 	if allowed < leastCall {
-		return skip(stepDeadline, "deadline: not asked")
+		return p.skip(k, stepDeadline, "deadline: not asked")
 	}
 	ctx, cancel := context.WithTimeout(ctx, allowed)
 	defer cancel()
@@ -88,26 +82,63 @@ func (c *Chain) attempt(ctx context.Context, p *page, k candidate, last bool, to
 		return Result{}, err
 	}
 	if err != nil {
-		return skip(stepBusy, "busy: no call could be made in time")
+		return p.skip(k, stepBusy, "busy: no call could be made in time")
 	}
 	if len(p.Trace) == 0 && left(ctx) < together.usual() {
 		leave()
 		return Result{}, ErrLate
 	}
+	if now := c.latest(ctx, k); now.rests(c.cfg.Now()) {
+		leave()
+		return p.skip(now, stepPaused, now.why())
+	}
+	return c.call(ctx, p, k, allowed, together, leave)
+}
+
+// call asks the vendor and gives the place back.
+func (c *Chain) call(ctx context.Context, p *page, k candidate, allowed time.Duration, together *crowd, leave func()) (Result, error) {
+	step := Step{Vendor: k.Vendor, KeyID: k.ID, Outcome: stepAnswered}
 	began := time.Now()
 	result, err := c.cfg.Client.Verify(ctx, k.vendor, k.secret, p.Email)
 	step.Latency = time.Since(began)
-	leave()
-	step.Outcome = stepAnswered
 	together.saw(step.Latency)
 	var problem *Error
 	if errors.As(err, &problem) {
 		step.Outcome, step.Error = string(problem.Class), problem.Error()
 	}
+	c.remember(ctx, k, result, problem, allowed)
+	leave() // not before: who is next in the line looks whether the key rests
 	p.Trace = append(p.Trace, step)
 	c.cfg.Observe("vendor_call", float64(step.Latency.Milliseconds()), string(k.Vendor), step.Outcome)
-	c.remember(ctx, k, result, problem, allowed)
 	return result, err
+}
+
+// skip adds to the trace a key that is not asked, and why.
+func (p *page) skip(k candidate, outcome, text string) (Result, error) {
+	p.Trace = append(p.Trace, Step{Vendor: k.Vendor, KeyID: k.ID, Outcome: outcome, Error: fmt.Sprintf("%s: %s", k.Vendor, text)})
+	return Result{}, &Error{Vendor: k.Vendor, Class: Server, Text: text}
+}
+
+// rests reports that a key is not to be asked now.
+func (k candidate) rests(now time.Time) bool { return now.Before(k.PausedUntil) }
+
+func (k candidate) why() string {
+	return fmt.Sprintf("not asked until %s, after: %s", k.PausedUntil.Format(time.RFC3339), k.LastError)
+}
+
+// latest is the key as it is known after the wait for a place: those who were
+// before in the line may have learned that it has to rest.
+func (c *Chain) latest(ctx context.Context, k candidate) candidate {
+	keys, err := c.cfg.Book.open(ctx, k.Account)
+	if err != nil {
+		return k
+	}
+	for _, one := range keys {
+		if one.ID == k.ID && one.era == k.era {
+			return candidate{opened: one, vendor: k.vendor}
+		}
+	}
+	return k
 }
 
 // enter waits for a place within the request, where it has only so many, and
@@ -146,9 +177,11 @@ func (c *Chain) remember(ctx context.Context, k candidate, result Result, proble
 	}
 }
 
-// conclude writes an answer down: first that it is paid, then what it is. The
-// answer is given whether or not that succeeds; an entry that stays open shows
-// it.
+// conclude writes an answer down: first what it is, for it is paid, then that it
+// is. A process that dies between the two leaves a verdict that is known and an
+// entry that a sweep counts by it; the other way round, it would be paid again.
+// The answer is given whether or not that succeeds; an entry that stays open
+// shows it.
 func (c *Chain) conclude(ctx context.Context, r Request, p *page, k candidate, result Result, began time.Time) Answer {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
@@ -156,16 +189,16 @@ func (c *Chain) conclude(ctx context.Context, r Request, p *page, k candidate, r
 	if result.Charged {
 		p.Cost = k.vendor.Price
 	}
-	if err := c.cfg.Ledger.settle(ctx, p); err != nil {
-		c.cfg.Log.Error("count paid verification", "error", err, "entry", p.ID)
-	}
 	answer := Answer{
 		Result: result, Vendor: k.Vendor, KeyID: k.ID, At: p.At, Latency: p.Latency, Cost: p.Cost, Trace: p.Trace,
 	}
 	if !result.Passing {
-		if err := c.results.keep(ctx, r.Account, r.Address, answer); err != nil {
+		if err := c.results.keep(ctx, r.Account, r.Address, answer, p.ID); err != nil {
 			c.cfg.Log.Error("keep paid verdict", "error", err, "entry", p.ID)
 		}
+	}
+	if err := c.cfg.Ledger.settle(ctx, p); err != nil {
+		c.cfg.Log.Error("count paid verification", "error", err, "entry", p.ID)
 	}
 	return answer
 }

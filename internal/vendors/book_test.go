@@ -185,6 +185,41 @@ func TestMovedRowDoesNotOpen(t *testing.T) {
 	}
 }
 
+// Neither does one that says it is of another vendor: a key of one would be sent
+// to the other.
+func TestRowOfAnotherVendorDoesNotOpen(t *testing.T) {
+	w := open(t)
+	k := w.key(t, Hunter, "good")
+	w.key(t, ZeroBounce, "good")
+	change := store.Update{Key: itemKey(account, k.ID), Set: store.Attrs{"vendor": string(MillionVerifier)}}
+	if _, err := w.db.Control().Update(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	w.Chain = w.another()
+	if got := w.verify(t, "ok@buyer.example"); path(got.Trace) != "zerobounce:answered" || w.double.Counts("millionverifier").Requests != 0 {
+		t.Errorf("got %s", path(got.Trace))
+	}
+}
+
+// Nor the address of a log entry.
+func TestMovedLogEntryShowsNoAddress(t *testing.T) {
+	w := open(t)
+	w.key(t, MillionVerifier, "good")
+	w.verify(t, "ok@buyer.example")
+	page, err := w.db.Control().Query(t.Context(), store.Query{Part: logPart + account})
+	if err != nil || len(page.Items) != 1 {
+		t.Fatal(len(page.Items), err)
+	}
+	item := page.Items[0]
+	item.Key.Part = logPart + "thief"
+	if err := w.db.Control().Put(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	if all, _, err := w.cfg.Ledger.Log(t.Context(), "thief", Filter{}, "", 10); err != nil || len(all) != 1 || all[0].Email != "" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+}
+
 func TestIdsAreDistinctWhoeverAdds(t *testing.T) {
 	w := open(t)
 	var all sync.WaitGroup

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"rcpt/internal/address"
 )
 
 func TestBulkAsksTenAtATime(t *testing.T) {
@@ -107,69 +105,5 @@ func TestBulkWithFailures(t *testing.T) {
 	}
 	if answered != 2 {
 		t.Errorf("%d answered, want 2", answered)
-	}
-}
-
-// Reoon takes five at once, whatever process they come from.
-func TestLimitIsTheFleets(t *testing.T) {
-	w := open(t)
-	w.key(t, Reoon, "delay100")
-	list := users(t, 40)
-	other := w.another()
-	done := make(chan []Outcome)
-	for i, c := range []*Chain{w.Chain, other} {
-		half := append([]address.Address(nil), list[i*20:i*20+20]...)
-		go func() {
-			got, err := c.VerifyAll(within(t, 20*time.Second), w.request(t, "ok@buyer.example"), half)
-			if err != nil {
-				t.Error(err)
-			}
-			done <- got
-		}()
-	}
-	for range 2 {
-		for _, o := range <-done {
-			if o.Err != nil {
-				t.Error(o.Err)
-			}
-		}
-	}
-	if c := w.double.Counts("reoon"); c.AtOnce > 5 || c.AtOnce < 2 || c.Checks != 40 {
-		t.Errorf("got %+v", c)
-	}
-}
-
-// Hunter refuses more than ten in a second; we ask five.
-func TestRateIsKept(t *testing.T) {
-	w := open(t)
-	w.key(t, Hunter, "good")
-	w.catalog = nil
-	began := time.Now()
-	v := Vendor{Name: Hunter, AtOnce: 5, PerSecond: 5}
-	places := newPlaces(w.db.Cache(), time.Now)
-	for range 11 {
-		leave, err := places.take(within(t, 20*time.Second), account, v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		leave()
-	}
-	if took := time.Since(began); took < time.Second {
-		t.Errorf("eleven calls at five a second took %v", took)
-	}
-}
-
-func BenchmarkBulk(b *testing.B) {
-	for range b.N {
-		w := open(b)
-		w.key(b, MillionVerifier, "delay100")
-		list := users(b, 500)
-		for _, phase := range []string{"first", "again"} {
-			began := time.Now()
-			if _, err := w.VerifyAll(within(b, 25*time.Second), w.request(b, "ok@buyer.example"), list); err != nil {
-				b.Fatal(err)
-			}
-			b.ReportMetric(float64(time.Since(began).Milliseconds()), phase+"-ms")
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -150,8 +151,10 @@ type Catalogs struct {
 	now   func() time.Time
 
 	mu    sync.Mutex
+	log   *slog.Logger // of the first Chain over it; nil: nothing is logged
 	known Catalog
 	until time.Time
+	odd   string // what was stored last and could not be read: told of once
 }
 
 // NewCatalogs returns the catalog base, as changed by the operator in the table.
@@ -165,8 +168,9 @@ const catalogLife = time.Minute
 func catalogKey() store.Key { return store.Key{Part: "VENDORS"} }
 
 // Load returns the catalog in force. The result is shared and must not be
-// changed. An error is the Table's, or ErrCatalog when what is stored was
-// written for another version.
+// changed. What is stored and cannot be read, written by hand or for another
+// version, does not keep anybody from verifying: then the catalog is the last
+// one that could, or the base, and the log says so. The error is the Table's.
 func (c *Catalogs) Load(ctx context.Context) (Catalog, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,18 +179,41 @@ func (c *Catalogs) Load(ctx context.Context) (Catalog, error) {
 		return c.known, nil
 	}
 	item, err := c.table.Get(ctx, catalogKey())
-	catalog := c.base
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		c.known = c.base
 	case err != nil:
 		return nil, fmt.Errorf("read vendor catalog: %w", err)
 	default:
-		if catalog, err = c.base.With([]byte(item.Str("text"))); err != nil {
-			return nil, err
-		}
+		c.take(item.Str("text"))
 	}
-	c.known, c.until = catalog, now.Add(catalogLife)
-	return catalog, nil
+	c.until = now.Add(catalogLife)
+	return c.known, nil
+}
+
+// take puts what is stored in force, if it can be.
+func (c *Catalogs) take(text string) {
+	catalog, err := c.base.With([]byte(text))
+	if err == nil {
+		c.known, c.odd = catalog, ""
+		return
+	}
+	if c.known == nil {
+		c.known = c.base
+	}
+	if c.odd != text && c.log != nil {
+		c.log.Error("read vendor catalog: the one before stays in force", "error", err)
+		c.odd = text
+	}
+}
+
+// tell names the log.
+func (c *Catalogs) tell(log *slog.Logger) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.log == nil {
+		c.log = log
+	}
 }
 
 // Save replaces the operator's changes by those in text, see Catalog.With; an
@@ -203,6 +230,6 @@ func (c *Catalogs) Save(ctx context.Context, text []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known = nil
+	c.until = time.Time{}
 	return nil
 }

@@ -2,24 +2,30 @@ package vendors
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"rcpt/internal/store"
 )
 
+// Order and prices are the mission's, hosts and limits those of section 6.1 of
+// the reference.
 func TestOrderAndPricesAreTheMissions(t *testing.T) {
-	want := []struct {
-		name  Name
-		price int64
-	}{{MillionVerifier, 4900}, {Reoon, 5000}, {NeverBounce, 8000}, {ZeroBounce, 8000}, {Hunter, 9800}}
-	for i, v := range Defaults() {
-		if v.Name != want[i].name || v.Price != want[i].price || v.check() != nil {
-			t.Errorf("%d: got %+v", i, v)
-		}
+	want := []Vendor{
+		{Name: MillionVerifier, Base: "https://api.millionverifier.com", Price: 4900, AtOnce: 10},
+		{Name: Reoon, Base: "https://emailverifier.reoon.com", Price: 5000, AtOnce: 5},
+		{Name: NeverBounce, Base: "https://api.neverbounce.com", Price: 8000, AtOnce: 5},
+		{Name: ZeroBounce, Base: "https://api.zerobounce.net", Price: 8000, AtOnce: 10},
+		{Name: Hunter, Base: "https://api.hunter.io", Price: 9800, AtOnce: 5, PerSecond: 5},
 	}
-	if v, _ := Defaults().Find(Reoon); v.AtOnce != 5 {
-		t.Errorf("reoon takes %d at once", v.AtOnce)
+	for i, v := range Defaults() {
+		w := want[i]
+		if w.Title, w.Timeout = v.Title, v.Timeout; v != w || v.Title == "" || v.check() != nil {
+			t.Errorf("%d: got %+v, want %+v", i, v, w)
+		}
 	}
 }
 
@@ -45,6 +51,47 @@ func TestOperatorChangesTheCatalog(t *testing.T) {
 	}
 	if got, _ := catalogs.Load(t.Context()); got[0].Name != MillionVerifier {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What is stored and cannot be read keeps nobody from verifying: the last good
+// catalog stays, in a new process the built-in one, and the log says so once.
+func TestCatalogThatCannotBeRead(t *testing.T) {
+	w := open(t)
+	w.key(t, MillionVerifier, "good")
+	w.key(t, Hunter, "good")
+	if err := w.cfg.Catalog.Save(t.Context(), []byte(`[{"provider":"hunter","list_price_usd":0.001}]`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.verify(t, "ok1@buyer.example"); got.Vendor != Hunter || got.Cost != 1000 {
+		t.Errorf("good: got %+v", got)
+	}
+	for i, text := range []string{`[{"provider":"acme"}]`, `not JSON`, ``} {
+		if err := w.db.Control().Put(t.Context(), store.Item{Key: catalogKey(), Attrs: store.Attrs{"text": text}}); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 {
+			w.clock.Advance(catalogLife)
+			if got := w.verify(t, fmt.Sprintf("ok%d@buyer.example", 10*i+n+10)); got.Vendor != Hunter || got.Cost != 1000 {
+				t.Errorf("%s: got %+v", text, got)
+			}
+		}
+		if n := strings.Count(w.log.String(), "the one before stays in force"); n != i+1 {
+			t.Errorf("%s: logged %d times, want %d", text, n, i+1)
+		}
+	}
+	fresh := w.another()
+	if got, err := fresh.Verify(within(t, 5*time.Second), w.request(t, "ok3@buyer.example")); err != nil || got.Vendor != MillionVerifier || got.Cost != 4900 {
+		t.Errorf("a new process: got %+v, %v", got, err)
+	}
+	if err := w.cfg.Catalog.Save(t.Context(), []byte(`[{"provider":"acme"}]`)); !errors.Is(err, ErrCatalog) {
+		t.Errorf("saving one: %v", err)
+	}
+	if err := w.cfg.Catalog.Save(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.verify(t, "ok4@buyer.example"); got.Vendor != MillionVerifier {
+		t.Errorf("taken away: got %+v", got)
 	}
 }
 

@@ -23,12 +23,18 @@ var (
 	// ErrFailed: no vendor gave a verdict. It is a *FailedError.
 	ErrFailed = errors.New("every active provider failed")
 
+	// ErrRequest: a vendor found the request malformed, most likely the address;
+	// the others were not asked, since they would get the same. Such an error Is
+	// ErrFailed, too: who tells them apart tests ErrRequest first.
+	ErrRequest = errors.New("a provider does not accept the address")
+
 	// ErrLate: the time of the request was over before the address was begun. The
 	// text is that of the contract.
 	ErrLate = errors.New("deadline: not attempted")
 )
 
-// FailedError says at which keys a verification failed. It Is ErrFailed.
+// FailedError says at which keys a verification failed. It Is ErrFailed, and
+// ErrRequest when that is why.
 type FailedError struct{ Trace []Step }
 
 // Error joins what the vendors said, each in the form of Error.Error.
@@ -42,6 +48,9 @@ func (e *FailedError) Error() string {
 
 // Unwrap returns ErrFailed.
 func (e *FailedError) Unwrap() error { return ErrFailed }
+
+// Is reports whether the target is ErrRequest and the reason, too.
+func (e *FailedError) Is(target error) bool { return target == ErrRequest && e.Refused() }
 
 // Request is what a verification is for. Address is not used by VerifyAll.
 type Request struct {
@@ -99,9 +108,12 @@ func New(cfg Config) *Chain {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, float64, ...string) {}
 	}
-	return &Chain{
+	c := &Chain{
 		cfg: cfg, results: results{table: cfg.Cache, secret: cfg.Secret, now: cfg.Now}, places: newPlaces(cfg.Cache, cfg.Now),
 	}
+	cfg.Ledger.kept.Store(&c.results)
+	cfg.Catalog.tell(cfg.Log)
+	return c
 }
 
 // Verify returns a known verdict of the last seven days, or asks the account's
@@ -203,12 +215,15 @@ func (c *Chain) join(ctx context.Context, r Request, keys []opened, catalog Cata
 	}
 }
 
-// detach returns a context that keeps the deadline of ctx but not its
-// cancellation: a paid call is brought to its end.
+// detach returns a context that keeps the deadline of ctx, if it is within
+// longestTurn, but not its cancellation: a paid call is brought to its end.
 func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(maxCall)
+	}
+	if last := time.Now().Add(longestTurn); deadline.After(last) {
+		deadline = last
 	}
 	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
 }

@@ -3,7 +3,6 @@ package vendors
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 )
@@ -55,57 +54,6 @@ func TestInactiveKeysAreNotAsked(t *testing.T) {
 	other.Account = "other"
 	if _, err := w.Verify(t.Context(), other); !errors.Is(err, ErrNone) {
 		t.Errorf("as another account: %v", err)
-	}
-}
-
-// The drill of the issue: 429, 500, out of credits, silence, an answer.
-func TestFaultDrill(t *testing.T) {
-	w := open(t)
-	w.key(t, MillionVerifier, "throttled")
-	w.key(t, Reoon, "down")
-	w.key(t, NeverBounce, "empty")
-	w.key(t, ZeroBounce, "hang")
-	w.key(t, Hunter, "good")
-	got, err := w.Verify(within(t, 3*time.Second), w.request(t, "ok@buyer.example"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "millionverifier:rate reoon:server neverbounce:quota zerobounce:server hunter:answered"; path(got.Trace) != want {
-		t.Errorf("got  %s\nwant %s", path(got.Trace), want)
-	}
-	for i, want := range []string{
-		"millionverifier: HTTP 429: Rate limit exceeded", "reoon: HTTP 500: internal",
-		"neverbounce: HTTP 200: general_failure: Insufficient credit balance.", "zerobounce: timeout", "",
-	} {
-		if !strings.HasPrefix(got.Trace[i].Error, want) {
-			t.Errorf("step %d: got %q, want %q", i, got.Trace[i].Error, want)
-		}
-	}
-	day := w.spent(t)
-	if day.All != (Tally{1, 9800}) || day.ByVendor[Hunter] != (Tally{1, 9800}) || len(day.ByVendor) != 1 || day.ByAction[Manual].Calls != 1 || day.ByDeliverability[Deliverable].Calls != 1 {
-		t.Errorf("got usage %+v", day)
-	}
-	entries := w.entries(t, Filter{})
-	if len(entries) != 1 || entries[0].State != Answered || path(entries[0].Trace) != path(got.Trace) || entries[0].Email != "ok@buyer.example" || entries[0].Cost != 9800 {
-		t.Errorf("got log %+v", entries)
-	}
-}
-
-func TestAllVendorsDown(t *testing.T) {
-	w := open(t)
-	for _, v := range Defaults() {
-		w.key(t, v.Name, "down")
-	}
-	_, err := w.Verify(within(t, 10*time.Second), w.request(t, "ok@buyer.example"))
-	var failed *FailedError
-	if !errors.As(err, &failed) || !errors.Is(err, ErrFailed) || len(failed.Trace) != 5 {
-		t.Fatalf("got %v", err)
-	}
-	if day := w.spent(t); day.All.Calls != 0 {
-		t.Errorf("got usage %+v", day)
-	}
-	if entries := w.entries(t, Filter{State: Failed}); len(entries) != 1 || entries[0].Error != err.Error() || len(entries[0].Trace) != 5 {
-		t.Errorf("got log %+v", entries)
 	}
 }
 
@@ -166,6 +114,25 @@ func TestVerdictsDieWithTheirKey(t *testing.T) {
 	w.clock.Advance(resultLife + time.Second)
 	if got := w.verify(t, "ok@buyer.example"); got.Cached || got.KeyID != 3 {
 		t.Errorf("a verdict outlived seven days: %+v", got)
+	}
+}
+
+// Another process knows of it within a moment.
+func TestVerdictsDieInTheFleet(t *testing.T) {
+	w := open(t)
+	k := w.key(t, MillionVerifier, "good")
+	w.key(t, Hunter, "good")
+	w.verify(t, "ok@buyer.example")
+	other := w.another()
+	if got, err := other.Verify(within(t, 5*time.Second), w.request(t, "ok@buyer.example")); err != nil || !got.Cached {
+		t.Errorf("before: got %+v, %v", got, err)
+	}
+	if err := w.book().Delete(t.Context(), account, k.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(memoryLife)
+	if got, err := other.Verify(within(t, 5*time.Second), w.request(t, "ok@buyer.example")); err != nil || got.Cached || got.Vendor != Hunter {
+		t.Errorf("after: got %+v, %v", got, err)
 	}
 }
 
@@ -248,14 +215,9 @@ func TestMalformedRequestEndsTheChain(t *testing.T) {
 	w := open(t)
 	w.key(t, Reoon, "good")
 	w.key(t, Hunter, "good")
-	w.cfg.Client.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-		if r.URL.Path == "/api/v1/verify" {
-			return &http.Response{StatusCode: 422, Body: http.NoBody, Request: r}, nil
-		}
-		return http.DefaultTransport.RoundTrip(r)
-	})
+	w.cfg.Client.http.Transport = answering("/api/v1/verify", http.StatusUnprocessableEntity)
 	_, err := w.Verify(within(t, 5*time.Second), w.request(t, "ok@buyer.example"))
-	if !errors.Is(err, ErrFailed) || err.Error() != "reoon: HTTP 422: Unprocessable Entity" || w.double.Counts("hunter").Requests != 1 {
+	if !errors.Is(err, ErrRequest) || !errors.Is(err, ErrFailed) || err.Error() != "reoon: HTTP 422: Unprocessable Entity" || w.double.Counts("hunter").Requests != 1 {
 		t.Errorf("got %v", err)
 	}
 	if k, _ := w.book().Find(t.Context(), account, 1); k.LastError != "" {

@@ -1,6 +1,7 @@
 package vendors
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -82,6 +83,30 @@ func FuzzZeroBounce(f *testing.F) {
 
 func FuzzHunter(f *testing.F) {
 	fuzzVendor(f, Hunter, `{"data":{"status":"valid","score":96}}`, `{"errors":[{"id":"x","details":"y"}]}`, `{"data":{"requests":{"credits":{"used":1.5,"available":3}}}}`)
+}
+
+// FuzzCatalog: what is accepted is a catalog of the five, each within its bounds.
+func FuzzCatalog(f *testing.F) {
+	f.Add(`[{"provider":"hunter","list_price_usd":0.0029,"at_once":2,"per_second":0,"timeout_ms":9000,"base_url":"https://x.example"}]`)
+	f.Add(`[{"provider":"reoon"},{"provider":"hunter"}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := Defaults().With([]byte(text))
+		if err != nil {
+			if !errors.Is(err, ErrCatalog) {
+				t.Errorf("got %v", err)
+			}
+			return
+		}
+		seen := map[Name]bool{}
+		for _, v := range got {
+			if seen[v.Name] = true; v.check() != nil {
+				t.Errorf("accepted %+v", v)
+			}
+		}
+		if len(got) != 5 || len(seen) != 5 {
+			t.Errorf("got %+v", got)
+		}
+	})
 }
 
 // FuzzScrub: no text shows eight characters of the key in a row.

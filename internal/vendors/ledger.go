@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rcpt/internal/address"
 	"rcpt/internal/store"
@@ -21,13 +24,14 @@ import (
 //	LOG#<account> / <time>#<chance>            a verification
 //	USE#<account>#<shard> / <day>#vendors      counters of its calls and costs, 8 shards
 //	CAP#<account> / <name>                     what is spent or reserved under a cap
+//	SWEPT#<account>                            up to where no entry is open any more
 //
 // A verification is written before a vendor is asked, and again before each
 // further one, as open, together with what is reserved under its cap. Its end
 // turns it into answered or failed, counts it and gives back what was reserved
 // too much, in one transaction that nothing but an open entry lets pass. So a
 // process that dies leaves an open entry, whose reservation stays: a cap is
-// never passed.
+// never passed. What becomes of such an entry is in sweep.go.
 type Ledger struct {
 	table  store.Table
 	vault  store.Vault
@@ -35,6 +39,8 @@ type Ledger struct {
 	now    func() time.Time
 	random io.Reader
 	pause  time.Duration // between tries of a write; grows with each
+	sweeps sweeps
+	kept   atomic.Pointer[results] // the verdicts of the Chain over this Ledger
 }
 
 // NewLedger returns a Ledger over the control table. The secret keys the hashes
@@ -88,6 +94,9 @@ func (l *Ledger) whole(ctx context.Context, p *page) (store.Item, error) {
 	attrs := p.attrs()
 	attrs["at_us"], attrs["api_key"], attrs["action"], attrs["subject"] = p.At.UnixMicro(), p.APIKey, string(p.Action), p.Subject
 	attrs["address"], attrs["hash"], attrs["attempt"], attrs["reserved"] = sealed, l.hash(p.account, p.address), p.attempt, p.reserved
+	if p.cap.Name != "" {
+		attrs["cap"] = p.cap.Name
+	}
 	return store.Item{Key: logKey(p.account, p.ID), Attrs: attrs, Expires: p.At.Add(logLife)}, nil
 }
 
@@ -130,7 +139,7 @@ func (l *Ledger) ask(ctx context.Context, p *page, k Key, price int64) error {
 	} else {
 		set := next.attrs()
 		set["attempt"], set["reserved"] = next.attempt, next.reserved
-		entry = store.UpdateOp(store.Update{Key: logKey(p.account, p.ID), Set: set, If: p.stands()})
+		entry = store.UpdateOp(store.Update{Key: logKey(p.account, p.ID), Set: set, Remove: []string{"lost"}, If: p.stands()})
 	}
 	ops := append([]store.Op{entry}, p.reserve(next.reserved-p.reserved)...)
 	err := l.write(ctx, ops, func(item store.Item) bool { return item.Int("attempt") >= next.attempt })
@@ -145,9 +154,10 @@ func (l *Ledger) ask(ctx context.Context, p *page, k Key, price int64) error {
 	return nil
 }
 
-// stands holds while the entry is as this process wrote it.
+// stands holds while the entry is as this process wrote it, or was given up by a
+// sweep since.
 func (p *page) stands() []store.Cond {
-	return []store.Cond{store.Equal("state", string(Open)), store.Equal("attempt", p.attempt)}
+	return []store.Cond{store.Any(store.Equal("state", string(Open)), store.Has("lost")), store.Equal("attempt", p.attempt)}
 }
 
 // reserve changes what is reserved under the cap.
@@ -186,13 +196,14 @@ func (l *Ledger) settle(ctx context.Context, p *page) error {
 	} else {
 		set := p.attrs()
 		set["reserved"] = int64(0)
-		ops = []store.Op{store.UpdateOp(store.Update{Key: logKey(p.account, p.ID), Set: set, If: p.stands()})}
+		ops = []store.Op{store.UpdateOp(store.Update{Key: logKey(p.account, p.ID), Set: set, Remove: []string{"lost"}, If: p.stands()})}
 		ops = append(ops, p.reserve(p.Cost-p.reserved)...)
 	}
 	if p.State == Answered {
 		ops = append(ops, store.UpdateOp(store.Update{Key: usageKey(p.account, p.Entry), Add: p.counts(), Expires: p.At.Add(logLife)}))
 	}
-	if err := l.write(ctx, ops, func(item store.Item) bool { return item.Str("state") != string(Open) }); err != nil {
+	settled := func(item store.Item) bool { return item.Str("state") != string(Open) && !item.Bool("lost") }
+	if err := l.write(ctx, ops, settled); err != nil {
 		return fmt.Errorf("settle verification: %w", err)
 	}
 	return nil
@@ -245,8 +256,27 @@ func (l *Ledger) note(ctx context.Context, pages []*page) error {
 		}
 		items = append(items, item)
 	}
-	if err := l.table.BatchPut(ctx, items); err != nil {
+	err := chunks(ctx, len(items), noteChunk, func(ctx context.Context, from, to int) error {
+		return l.table.BatchPut(ctx, items[from:to])
+	})
+	if err != nil {
 		return fmt.Errorf("log verifications: %w", err)
 	}
 	return nil
+}
+
+// DynamoDB takes 25 items of a batch at a time and gives 100, one such batch after
+// the other: chunks at once make a list of 500 a matter of two round trips.
+const (
+	noteChunk = 50
+	readChunk = 100
+)
+
+// chunks carries out do for up to size of n things each, all at once.
+func chunks(ctx context.Context, n, size int, do func(ctx context.Context, from, to int) error) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for from := 0; from < n; from += size {
+		all.Go(func() error { return do(ctx, from, min(from+size, n)) })
+	}
+	return all.Wait()
 }

@@ -151,6 +151,50 @@ func TestCapIsNeverPassed(t *testing.T) {
 	}
 }
 
+// A cap counts what is asked, before it is asked: the dearer vendor behind one
+// that fails, too, and a list of addresses.
+func TestCapStopsBeforeTheCall(t *testing.T) {
+	for _, tt := range []struct {
+		claim, first string
+		max, spent   int64
+		want         error
+		checks       int
+	}{
+		{"nothing may be spent", "good", 0, 0, ErrCap, 0},
+		{"a little less than the price", "good", 4899, 0, ErrCap, 0},
+		{"the price", "good", 4900, 4900, nil, 1},
+		{"less than the price of the next vendor", "down", 9799, 0, ErrCap, 0},
+		{"the price of the next vendor", "down", 9800, 9800, nil, 1},
+	} {
+		w := open(t)
+		w.key(t, MillionVerifier, tt.first)
+		w.key(t, Hunter, "good")
+		r := w.request(t, "ok@buyer.example")
+		r.Cap = Cap{Name: "m", Max: tt.max}
+		_, err := w.Verify(within(t, 5*time.Second), r)
+		spent, _ := w.cfg.Ledger.Spent(t.Context(), account, "m")
+		if !errors.Is(err, tt.want) || spent != tt.spent || w.checks(MillionVerifier)+w.checks(Hunter) != tt.checks {
+			t.Errorf("%s: got %v, %d spent", tt.claim, err, spent)
+		}
+	}
+	w := open(t)
+	w.key(t, MillionVerifier, "good")
+	r := w.request(t, "ok@buyer.example")
+	r.Cap = Cap{Name: "m", Max: 7*4900 + 1}
+	outcomes, err := w.VerifyAll(within(t, 5*time.Second), r, users(t, 40))
+	answered := 0
+	for _, o := range outcomes {
+		if o.Err == nil {
+			answered++
+		} else if !errors.Is(o.Err, ErrCap) {
+			t.Error(o.Err)
+		}
+	}
+	if err != nil || answered != 7 || w.spent(t).All != (Tally{7, 7 * 4900}) {
+		t.Errorf("a list: %d answered, %v, usage %+v", answered, err, w.spent(t).All)
+	}
+}
+
 func TestWhatCostsNothingComesBack(t *testing.T) {
 	w := open(t)
 	w.key(t, MillionVerifier, "good")

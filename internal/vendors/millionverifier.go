@@ -85,7 +85,11 @@ func parseMillionVerifier(code int, body []byte) (a millionVerifierAnswer, err *
 		return a, err
 	}
 	if a.Error != "" {
-		return a, fault(classOfMillionVerifier(string(a.Error)), code, string(a.Error))
+		class, text := classOfMillionVerifier(string(a.Error)), string(a.Error)
+		if class == Rate {
+			text += " (the address we call from, not the key)"
+		}
+		return a, fault(class, code, text)
 	}
 	return a, nil
 }

@@ -71,3 +71,35 @@ func TestRetryAfterIsKept(t *testing.T) {
 		t.Errorf("afterwards: got %s", path(got.Trace))
 	}
 }
+
+func TestHowLongAKeyRests(t *testing.T) {
+	day := 24 * 60 * 60
+	for _, tt := range []struct {
+		claim string
+		class Class
+		asked int // seconds, by Retry-After
+		row   bool
+		trips int64
+		want  time.Duration
+	}{
+		{"refused: until it is mended, or an hour", Auth, 0, false, 0, time.Hour},
+		{"no credits", Quota, 0, false, 0, 10 * time.Minute},
+		{"no credits, the vendor asks for less", Quota, 60, false, 0, 10 * time.Minute},
+		{"no credits, the vendor asks for a day", Quota, day, false, 0, 15 * time.Minute},
+		{"too fast once", Rate, 0, false, 0, 0},
+		{"too fast, the vendor says how long", Rate, 7, false, 0, 7 * time.Second},
+		{"too fast, the vendor asks for a day", Rate, day, false, 0, 15 * time.Minute},
+		{"too fast again and again", Rate, 0, true, 0, 5 * time.Second},
+		{"a failure", Server, 0, false, 0, 0},
+		{"a failure, the vendor says how long", Server, 90, false, 0, 90 * time.Second},
+		{"failures in a row", Server, 0, true, 0, 30 * time.Second},
+		{"failures in a row, after a rest", Server, 0, true, 1, time.Minute},
+		{"one failure after a rest", Server, 0, false, 1, time.Minute},
+		{"one failure after many rests", Server, 0, false, 99, 15 * time.Minute},
+		{"a malformed request is not the key's fault", Bad, 60, true, 5, 0},
+	} {
+		if got := restOf(Key{trips: tt.trips}, &Error{Class: tt.class, RetryAfter: tt.asked}, tt.row); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.claim, got, tt.want)
+		}
+	}
+}

@@ -33,8 +33,10 @@ type Day struct {
 
 // Usage returns what an account's calls came to from the day of one time to that
 // of another, both included, in UTC and in order. Days without calls are left
-// out. It counts all verifications that have returned.
+// out. It counts all verifications that have returned. Entries left open are
+// swept first, see Sweep.
 func (l *Ledger) Usage(ctx context.Context, account string, from, to time.Time) ([]Day, error) {
+	l.sweepIfDue(ctx, account)
 	days := make(map[string]*Day)
 	for shard := range shards {
 		query := store.Query{Part: usagePart(account, shard), After: store.Cursor(from.UTC().Format(time.DateOnly))}
@@ -108,11 +110,14 @@ const maxScanned = 5000
 
 // Log lists verifications of an account, the latest first, up to limit (1 to
 // 1,000). It goes on behind after, the next of an earlier page; next is empty
-// when there are no more. ErrCursor when after is nothing of the kind.
+// when there are no more. ErrCursor when after is nothing of the kind. Entries
+// left open are swept first, see Sweep; one that could not be has the reason in
+// Error.
 func (l *Ledger) Log(ctx context.Context, account string, f Filter, after string, limit int) (entries []Entry, next string, err error) {
 	if after != "" && !isEntryID(after) {
 		return nil, "", ErrCursor
 	}
+	l.sweepIfDue(ctx, account)
 	query := store.Query{Part: logPart + account, Descending: true, Limit: limit, After: logKey(account, after).Sort}
 	if after == "" && !f.Until.IsZero() {
 		query.After = f.Until.UTC().Format(logTime)
@@ -127,7 +132,7 @@ func (l *Ledger) Log(ctx context.Context, account string, f Filter, after string
 			return nil, "", fmt.Errorf("read log: %w", err)
 		}
 		for i, item := range page.Items {
-			e := entryOf(item)
+			e := l.explain(entryOf(item))
 			if e.At.Before(f.Since) {
 				return entries, "", nil
 			}

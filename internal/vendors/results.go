@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rcpt/internal/address"
@@ -13,7 +14,8 @@ import (
 
 // results are the verdicts of the last seven days, in the cache table:
 //
-//	VRES#<account>#<hash>  a verdict, with the id of the key it came through
+//	VRES#<account>#<hash>  a verdict, with the id of the key it came through and
+//	                       the log entry that it is counted by
 //
 // A verdict counts only while its key exists.
 type results struct {
@@ -26,7 +28,11 @@ type results struct {
 const resultLife = 7 * 24 * time.Hour
 
 func (r results) key(account string, a address.Address) store.Key {
-	return store.Key{Part: "VRES#" + account + "#" + hashOf(r.secret, account, a)}
+	return resultKey(account, hashOf(r.secret, account, a))
+}
+
+func resultKey(account, hash string) store.Key {
+	return store.Key{Part: "VRES#" + account + "#" + hash}
 }
 
 // find returns the verdicts that are known, by key.
@@ -54,7 +60,12 @@ func (r results) find(ctx context.Context, account string, keys []opened, addres
 // read is one Get for one address, which most requests are about.
 func (r results) read(ctx context.Context, keys []store.Key) ([]store.Item, error) {
 	if len(keys) != 1 {
-		return r.table.BatchGet(ctx, keys)
+		parts := make([][]store.Item, (len(keys)+readChunk-1)/readChunk)
+		err := chunks(ctx, len(keys), readChunk, func(ctx context.Context, from, to int) (err error) {
+			parts[from/readChunk], err = r.table.BatchGet(ctx, keys[from:to])
+			return err
+		})
+		return slices.Concat(parts...), err
 	}
 	item, err := r.table.Get(ctx, keys[0])
 	if errors.Is(err, store.ErrNotFound) {
@@ -74,7 +85,8 @@ type saved struct {
 	Raw            string         `json:"raw"`
 }
 
-func (r results) keep(ctx context.Context, account string, a address.Address, answer Answer) error {
+// keep writes a verdict down, and the entry that counts it.
+func (r results) keep(ctx context.Context, account string, a address.Address, answer Answer, entry string) error {
 	text, err := json.Marshal(saved{
 		Status: answer.Status, Deliverability: answer.Deliverability, Disposable: answer.Disposable, Role: answer.Role,
 		CatchAll: answer.CatchAll, Confidence: answer.Confidence, Raw: answer.Raw,
@@ -83,14 +95,29 @@ func (r results) keep(ctx context.Context, account string, a address.Address, an
 		return fmt.Errorf("encode verdict: %w", err)
 	}
 	err = r.table.Put(ctx, store.Item{
-		Key:     r.key(account, a),
-		Attrs:   store.Attrs{"result": text, "vendor": string(answer.Vendor), "key_id": answer.KeyID, "at": answer.At.UnixMilli()},
+		Key: r.key(account, a),
+		Attrs: store.Attrs{
+			"result": text, "vendor": string(answer.Vendor), "key_id": answer.KeyID, "at": answer.At.UnixMilli(),
+			"entry": entry, "cost": answer.Cost,
+		},
 		Expires: answer.At.Add(resultLife),
 	})
 	if err != nil {
 		return fmt.Errorf("keep verdict: %w", err)
 	}
 	return nil
+}
+
+// of returns the verdict that an entry came to, with its cost, if it was kept and
+// no later one took its place.
+func (r results) of(ctx context.Context, account, hash, entry string) (Answer, bool, error) {
+	item, err := r.table.Get(ctx, resultKey(account, hash))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Answer{}, false, fmt.Errorf("read verdict of open entry: %w", err)
+	}
+	answer, known := answerOf(item)
+	answer.Cost = item.Int("cost")
+	return answer, known && item.Str("entry") == entry, nil
 }
 
 func answerOf(item store.Item) (Answer, bool) {

@@ -1,121 +1,145 @@
 package vendors
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
-type troubleCase struct {
-	name Name
+// errorRow is a row of an error table of reference/verifier-vendors.md, or one
+// of the words it names.
+type errorRow struct {
+	row  string
 	code int
 	body string
 	want Class
 }
 
-// The error tables, row by row.
-func TestEveryErrorHasItsClass(t *testing.T) {
-	cases := []troubleCase{
-		{MillionVerifier, 200, `{"result":"error","resultcode":4,"error":"apikey_not_found"}`, Auth},
-		{MillionVerifier, 200, `{"result":"error","error":"Invalid API key"}`, Auth},
-		{MillionVerifier, 200, `{"result":"error","error":"invalid_api_key"}`, Auth},
-		{MillionVerifier, 200, `{"result":"error","error":"no api-key"}`, Auth},
-		{MillionVerifier, 200, `{"result":"error","error":"insufficient_credits"}`, Quota},
-		{MillionVerifier, 200, `{"result":"error","error":"ip_address_blocked"}`, Rate},
-		{MillionVerifier, 200, `{"result":"error","error":"no_email"}`, Bad},
-		{MillionVerifier, 200, `{"result":"error","error":"internal_error"}`, Server},
-		{MillionVerifier, 200, `{"result":"ok","error":"something else"}`, Server},
-		{MillionVerifier, 200, `{"email":"a@b.example"}`, Server},
-		{MillionVerifier, 200, `{"result":null}`, Server},
-		{MillionVerifier, 429, `{"error":"Rate limit exceeded"}`, Rate},
-
-		{Reoon, 200, `{"status":"error","reason":"The API key is not valid."}`, Auth},
-		{Reoon, 200, `{"status":"error","message":"Authentication failed"}`, Auth},
-		{Reoon, 400, `{"status":"error","reason":"Unauthorized"}`, Auth},
-		{Reoon, 200, `{"status":"error","reason":"Not enough credits"}`, Quota},
-		{Reoon, 200, `{"status":"error","reason":"Insufficient balance"}`, Quota},
-		{Reoon, 422, `{"status":"error","reason":"Quota used up"}`, Quota},
-		{Reoon, 200, `{"status":"error","reason":"Daily limit exceeded"}`, Quota},
-		{Reoon, 200, `{"status":"error","reason":"Your API credits are used up"}`, Quota},
-		{Reoon, 200, `{"status":"error","reason":"Too many requests"}`, Rate},
-		{Reoon, 200, `{"status":"error","reason":"Rate limit exceeded"}`, Rate},
-		{Reoon, 200, `{"status":"error","reason":"Thread limit of this API key"}`, Rate},
-		{Reoon, 200, `{"status":"error","reason":"Concurrent request limit"}`, Rate},
-		{Reoon, 200, `{"status":"error","reason":"Email is not given"}`, Bad},
-		{Reoon, 200, `{"status":"error","reason":"Missing parameter"}`, Bad},
-		{Reoon, 200, `{"status":"error","reason":"Unknown mode"}`, Bad},
-		{Reoon, 200, `{"status":"error","reason":"Could not generate"}`, Server},
-		{Reoon, 200, `{"status":"error"}`, Server},
-		{Reoon, 400, `{"status":"error","reason":"No"}`, Bad},
-		{Reoon, 200, `{"email":"a@b.example"}`, Server},
-		{Reoon, 429, `{"status":"error","reason":"Limit exceeded"}`, Rate},
-
-		{NeverBounce, 200, `{"status":"auth_failure","message":"Invalid API key 'secret_0000'"}`, Auth},
-		{NeverBounce, 200, `{"status":"general_failure","message":"Insufficient credit balance. This transaction requires 1 credits. The current available credit balance is 0."}`, Quota},
-		{NeverBounce, 200, `{"status":"general_failure","message":"Please add a payment method"}`, Quota},
-		{NeverBounce, 200, `{"status":"general_failure","message":"Missing required parameter 'email'"}`, Bad},
-		{NeverBounce, 200, `{"status":"general_failure","message":"Invalid parameter 'timeout'"}`, Bad},
-		{NeverBounce, 200, `{"status":"general_failure","message":"Missing required parameter 'key'"}`, Auth},
-		{NeverBounce, 200, `{"status":"general_failure","message":"Something"}`, Server},
-		{NeverBounce, 200, `{"status":"throttle_triggered","message":"Slow down"}`, Rate},
-		{NeverBounce, 200, `{"status":"temp_unavail"}`, Server},
-		{NeverBounce, 200, `{"status":"bad_referrer"}`, Auth},
-		{NeverBounce, 200, `{"status":"brand_new","result":"valid"}`, Server},
-		{NeverBounce, 200, `{"result":"valid"}`, Server},
-		{NeverBounce, 200, `{"status":"success"}`, Server},
-		{NeverBounce, 405, `{}`, Bad},
-		{NeverBounce, 413, `{}`, Bad},
-
-		{ZeroBounce, 200, `{"error":"Invalid API Key"}`, Auth},
-		{ZeroBounce, 200, `{"Error":"No credits left"}`, Quota},
-		{ZeroBounce, 200, `{"message":"Something"}`, Server},
-		{ZeroBounce, 200, `{"Message":"api_key is wrong"}`, Auth},
-		{ZeroBounce, 200, `{"address":"a@b.example"}`, Server},
-		{ZeroBounce, 400, `{"error":"Missing parameter: api_key."}`, Auth},
-		{ZeroBounce, 400, `{"error":"Missing parameter: email."}`, Bad},
-		{ZeroBounce, 405, ``, Bad},
-		{ZeroBounce, 520, ``, Server},
-		{ZeroBounce, 524, ``, Server},
-		{ZeroBounce, 500, `Missing parameter`, Server},
-
-		{Hunter, 400, `{"errors":[{"id":"wrong_params","code":400,"details":"You are missing the email parameter"}]}`, Bad},
-		{Hunter, 401, `{"errors":[{"id":"authentication_failed","code":401,"details":"No user found for the API key supplied"}]}`, Auth},
-		{Hunter, 402, `{"errors":[{"details":"Upgrade"}]}`, Quota},
-		{Hunter, 403, `{"errors":[{"id":"too_many_requests"}]}`, Rate},
-		{Hunter, 403, `{"errors":[{"id":"forbidden","details":"Rate limit reached"}]}`, Rate},
-		{Hunter, 403, `{"errors":[{"id":"forbidden","details":"Too many requests"}]}`, Rate},
-		{Hunter, 403, `{"errors":[{"id":"forbidden","details":"This key may not use it"}]}`, Auth},
-		{Hunter, 403, ``, Auth},
-		{Hunter, 429, `{"errors":[{"id":"too_many_requests","details":"The limit for the billing period in your plan has been reached"}]}`, Quota},
-		{Hunter, 429, `{"errors":[{"id":"too_many_requests","details":"Try again later"}]}`, Rate},
-		{Hunter, 429, ``, Rate},
-		{Hunter, 200, `{"data":{}}`, Server},
-		{Hunter, 200, `{"data":"x"}`, Server},
-		{Hunter, 204, ``, Server},
-		{Hunter, 206, `{"data":{"status":"valid"}}`, Server},
-	}
-	for _, name := range []Name{MillionVerifier, Reoon, NeverBounce, ZeroBounce, Hunter} {
-		for code, want := range map[int]Class{
-			401: Auth, 402: Quota, 400: Bad, 404: Bad, 422: Bad, 500: Server, 502: Server, 503: Server, 302: Server, 204: Server,
-		} {
-			cases = append(cases, troubleCase{name, code, "", want})
-		}
-		for _, body := range []string{"", "<html>", `{"status":"valid","result":"ok"`, "null", "[]", `"valid"`, "17"} {
-			cases = append(cases, troubleCase{name, 200, body, Server})
-		}
-	}
-	for _, name := range []Name{MillionVerifier, Reoon, NeverBounce} {
-		cases = append(cases, troubleCase{name, 403, "", Auth}, troubleCase{name, 429, "", Rate})
-	}
-	cases = append(cases, troubleCase{ZeroBounce, 403, "", Rate}, troubleCase{ZeroBounce, 429, "", Rate})
+// errorRows fails when an answer to a check means another class than its row says.
+func errorRows(t *testing.T, name Name, cases ...errorRow) {
+	t.Helper()
+	p, _ := protocols(name)
+	seen := map[string]bool{}
 	for _, tt := range cases {
-		t.Run(fmt.Sprint(tt.name, tt.code, tt.body), func(t *testing.T) {
-			p, _ := protocols(tt.name)
+		if seen[tt.row] {
+			t.Errorf("two rows are called %q", tt.row)
+		}
+		seen[tt.row] = true
+		t.Run(tt.row, func(t *testing.T) {
 			got, err := p.read(tt.code, []byte(tt.body))
 			if err == nil || err.Class != tt.want || err.Code != tt.code || err.Text == "" || err.sign != 0 {
 				t.Errorf("got %+v, error %+v, want one of class %s", got, err, tt.want)
 			}
 		})
 	}
+}
+
+// httpRows are what statuses mean at all vendors, and bodies without an answer.
+func httpRows() []errorRow {
+	return []errorRow{
+		{"HTTP 302", 302, "", Server}, {"HTTP 400", 400, "", Bad}, {"HTTP 401", 401, "", Auth}, {"HTTP 402", 402, "", Quota},
+		{"HTTP 404", 404, "", Bad}, {"HTTP 405", 405, "", Bad}, {"HTTP 413", 413, "", Bad}, {"HTTP 422", 422, "", Bad},
+		{"HTTP 500", 500, "", Server}, {"HTTP 502", 502, "", Server}, {"HTTP 503 as HTML", 503, "<html>", Server}, {"HTTP 204", 204, "", Server},
+		{"HTTP 201 with a verdict", 201, `{"status":"valid","result":"ok","data":{"status":"valid"}}`, Server},
+		{"HTTP 206 with a verdict", 206, `{"status":"safe","result":"ok","data":{"status":"valid"}}`, Server},
+		{"empty body", 200, "", Server}, {"HTML", 200, "<html>", Server}, {"truncated JSON", 200, `{"status":"valid","result":"ok"`, Server},
+		{"null", 200, "null", Server}, {"an array", 200, "[]", Server}, {"a string", 200, `"valid"`, Server}, {"a number", 200, "17", Server},
+		{"two objects", 200, `{"status":"safe","result":"ok","data":{"status":"valid"}}{}`, Server}, {"an empty object", 200, "{}", Server},
+	}
+}
+
+func TestMillionVerifierErrors(t *testing.T) {
+	said := func(text string) string { return `{"result":"error","resultcode":4,"error":"` + text + `"}` }
+	errorRows(t, MillionVerifier, append(httpRows(),
+		errorRow{"apikey, as recorded", 200, said("apikey_not_found"), Auth},
+		errorRow{"api key", 200, said("Invalid API key"), Auth},
+		errorRow{"api_key", 200, said("invalid_api_key"), Auth},
+		errorRow{"api-key", 200, said("no api-key"), Auth},
+		errorRow{"the key before the credits", 200, said("apikey has no credits"), Auth},
+		errorRow{"credit", 200, said("insufficient_credits"), Quota},
+		errorRow{"the credits before the address", 200, said("no credits for this email"), Quota},
+		errorRow{"ip and block", 200, said("ip_address_blocked"), Rate},
+		errorRow{"email", 200, said("no_email"), Bad},
+		errorRow{"internal", 200, said("internal_error"), Server},
+		errorRow{"any other text", 200, `{"result":"ok","error":"something else"}`, Server},
+		errorRow{"no result", 200, `{"email":"a@b.example"}`, Server},
+		errorRow{"a result that is null", 200, `{"result":null}`, Server},
+		errorRow{"HTTP 403", 403, "", Auth},
+		errorRow{"HTTP 429", 429, "", Rate},
+		errorRow{"HTTP 429 of the seed", 429, `{"error":"Rate limit exceeded"}`, Rate},
+	)...)
+}
+
+func TestReoonErrors(t *testing.T) {
+	said := func(text string) string { return `{"status":"error","reason":"` + text + `"}` }
+	errorRows(t, Reoon, append(httpRows(),
+		errorRow{"key", 200, said("The key is not valid."), Auth},
+		errorRow{"API", 200, said("No access to the API"), Auth},
+		errorRow{"auth", 200, said("Authentication is missing"), Auth},
+		errorRow{"key in message", 200, `{"status":"error","message":"The API key is not valid."}`, Auth},
+		errorRow{"auth under a 4xx", 400, said("Unauthorized"), Auth},
+		errorRow{"credit", 200, said("Not enough credits"), Quota},
+		errorRow{"balance", 200, said("Your balance is too low"), Quota},
+		errorRow{"quota under a 4xx", 422, said("Quota used up"), Quota},
+		errorRow{"limit", 200, said("Daily limit"), Quota},
+		errorRow{"exceed", 200, said("Plan exceeded"), Quota},
+		errorRow{"insufficient", 200, said("Insufficient funds"), Quota},
+		errorRow{"credits before the API", 200, said("Your API credits are used up"), Quota},
+		errorRow{"too many", 200, said("Too many requests"), Rate},
+		errorRow{"rate before limit", 200, said("Rate limit exceeded"), Rate},
+		errorRow{"thread before key", 200, said("Thread limit of this API key"), Rate},
+		errorRow{"concurrent", 200, said("Concurrent request limit"), Rate},
+		errorRow{"email", 200, said("Email is not given"), Bad},
+		errorRow{"parameter", 200, said("Missing parameter"), Bad},
+		errorRow{"mode", 200, said("Unknown mode"), Bad},
+		errorRow{"any other text, with a rate inside a word", 200, said("Could not generate"), Server},
+		errorRow{"no text", 200, `{"status":"error"}`, Server},
+		errorRow{"any other text under a 4xx", 400, said("No"), Bad},
+		errorRow{"no status", 200, `{"email":"a@b.example"}`, Server},
+		errorRow{"HTTP 403", 403, "", Auth},
+		errorRow{"HTTP 429", 429, said("Limit exceeded"), Rate},
+	)...)
+}
+
+func TestNeverBounceErrors(t *testing.T) {
+	said := func(status, message string) string {
+		return `{"status":"` + status + `","message":"` + message + `","execution_time":11}`
+	}
+	errorRows(t, NeverBounce, append(httpRows(),
+		errorRow{"auth_failure", 200, said("auth_failure", "Invalid API key 'secret_0000'"), Auth},
+		errorRow{"general_failure, as recorded without credits", 200, said("general_failure", "Insufficient credit balance. This transaction requires 1 credits. The current available credit balance is 0."), Quota},
+		errorRow{"general_failure, credit", 200, said("general_failure", "No credits"), Quota},
+		errorRow{"general_failure, balance", 200, said("general_failure", "Balance used up"), Quota},
+		errorRow{"general_failure, payment method", 200, said("general_failure", "Please add a payment method"), Quota},
+		errorRow{"general_failure, missing parameter", 200, said("general_failure", "Missing required parameter 'email'"), Bad},
+		errorRow{"general_failure, invalid parameter", 200, said("general_failure", "Invalid parameter 'timeout'"), Bad},
+		errorRow{"general_failure, as recorded without key", 200, said("general_failure", "Missing required parameter 'key'"), Auth},
+		errorRow{"general_failure, other text", 200, said("general_failure", "Something"), Server},
+		errorRow{"general_failure, no text", 200, `{"status":"general_failure"}`, Server},
+		errorRow{"throttle_triggered", 200, said("throttle_triggered", "Slow down"), Rate},
+		errorRow{"temp_unavail", 200, `{"status":"temp_unavail"}`, Server},
+		errorRow{"bad_referrer", 200, `{"status":"bad_referrer"}`, Auth},
+		errorRow{"any other word, beside a result", 200, `{"status":"brand_new","result":"valid"}`, Server},
+		errorRow{"a result without status", 200, `{"result":"valid"}`, Server},
+		errorRow{"success without result", 200, `{"status":"success"}`, Server},
+		errorRow{"HTTP 403", 403, "", Auth},
+		errorRow{"HTTP 429", 429, "", Rate},
+		errorRow{"HTTP 503 that speaks of the key", 503, said("auth_failure", "x"), Server},
+	)...)
+}
+
+func TestZeroBounceErrors(t *testing.T) {
+	errorRows(t, ZeroBounce, append(httpRows(),
+		errorRow{"error, by text: key", 200, `{"error":"Invalid API Key"}`, Auth},
+		errorRow{"Error, by text: credits", 200, `{"Error":"No credits left"}`, Quota},
+		errorRow{"message, else server", 200, `{"message":"Something"}`, Server},
+		errorRow{"Message, by text: key", 200, `{"Message":"api_key is wrong"}`, Auth},
+		errorRow{"no status and no text", 200, `{"address":"a@b.example"}`, Server},
+		errorRow{"HTTP 400 for the key", 400, `{"error":"Missing parameter: api_key."}`, Auth},
+		errorRow{"HTTP 400 for anything else", 400, `{"error":"Missing parameter: email."}`, Bad},
+		errorRow{"HTTP 403 is a front end", 403, "", Rate},
+		errorRow{"HTTP 403 whatever it says", 403, `{"error":"Invalid API Key"}`, Rate},
+		errorRow{"HTTP 429", 429, "", Rate},
+		errorRow{"HTTP 520", 520, "", Server},
+		errorRow{"HTTP 524", 524, "", Server},
+		errorRow{"HTTP 500 as plain text", 500, `Missing parameter`, Server},
+	)...)
 }
 
 func TestZeroBounceOneTextForTwoCauses(t *testing.T) {
@@ -126,33 +150,70 @@ func TestZeroBounceOneTextForTwoCauses(t *testing.T) {
 	}
 }
 
+func TestHunterErrors(t *testing.T) {
+	said := func(id, details string) string {
+		return `{"errors":[{"id":"` + id + `","code":1,"details":"` + details + `"},{"id":"second","details":"plan"}]}`
+	}
+	errorRows(t, Hunter, append(httpRows(),
+		errorRow{"HTTP 400 wrong_params", 400, said("wrong_params", "You are missing the email parameter"), Bad},
+		errorRow{"HTTP 401 authentication_failed", 401, said("authentication_failed", "No user found for the API key supplied"), Auth},
+		errorRow{"HTTP 402 with an upgrade text", 402, said("", "Upgrade"), Quota},
+		errorRow{"HTTP 403, id too_many_requests", 403, said("too_many_requests", ""), Rate},
+		errorRow{"HTTP 403, text of a rate", 403, said("forbidden", "Rate limit reached"), Rate},
+		errorRow{"HTTP 403, text of requests", 403, said("forbidden", "The requests are too fast"), Rate},
+		errorRow{"HTTP 403, anything else", 403, said("forbidden", "This key may not use it"), Auth},
+		errorRow{"HTTP 403, nothing", 403, "", Auth},
+		errorRow{"HTTP 429, as recorded", 429, said("too_many_requests", "You have reached the limit for the billing period in your plan"), Quota},
+		errorRow{"HTTP 429, plan", 429, said("too_many_requests", "Your plan does not allow it"), Quota},
+		errorRow{"HTTP 429, billing", 429, said("too_many_requests", "See your billing"), Quota},
+		errorRow{"HTTP 429, period", 429, said("too_many_requests", "Not in this period"), Quota},
+		errorRow{"HTTP 429, limit reached", 429, said("too_many_requests", "Limit reached"), Quota},
+		errorRow{"HTTP 429, limit has been reached", 429, said("too_many_requests", "Your limit has been reached"), Quota},
+		errorRow{"HTTP 429, credits", 429, said("too_many_requests", "No credits"), Quota},
+		errorRow{"HTTP 429, upgrade", 429, said("too_many_requests", "Please upgrade"), Quota},
+		errorRow{"HTTP 429, usage", 429, said("too_many_requests", "Usage used up"), Quota},
+		errorRow{"HTTP 429, try again later", 429, said("too_many_requests", "Try again later"), Rate},
+		errorRow{"HTTP 429, nothing", 429, "", Rate},
+		errorRow{"data without status", 200, `{"data":{}}`, Server},
+		errorRow{"data of another type", 200, `{"data":"x"}`, Server},
+	)...)
+}
+
 // What proves no key is no credit.
 func TestBalanceThatProvesNoKey(t *testing.T) {
-	for _, tt := range []troubleCase{
-		{MillionVerifier, 200, `{"result":"error","error":"apikey_not_found"}`, Auth},
-		{MillionVerifier, 200, `{"plan":0}`, Server},
-		{MillionVerifier, 200, `{"credits":null}`, Server},
-		{Reoon, 200, `{"status":"error","reason":"The API key is not valid."}`, Auth},
-		{Reoon, 200, `{"status":"success","api_status":"suspended","remaining_daily_credits":3}`, Auth},
-		{Reoon, 200, `{"remaining_daily_credits":3}`, Server},
-		{NeverBounce, 200, `{"status":"auth_failure"}`, Auth},
-		{NeverBounce, 200, `{"credits_info":{"paid_credits_remaining":1}}`, Server},
-		{ZeroBounce, 200, `{"Credits":"-1"}`, Auth},
-		{ZeroBounce, 200, `{"Credits":-1}`, Auth},
-		{ZeroBounce, 200, `{"error":"Invalid API Key or your account ran out of credits"}`, Auth},
-		{ZeroBounce, 200, `{}`, Server},
-		{ZeroBounce, 400, `{"error":"Missing parameter: api_key."}`, Auth},
-		{Hunter, 401, ``, Auth},
-		{Hunter, 200, `{"meta":{}}`, Server},
-		{Hunter, 200, `{"data":null}`, Server},
-		{Hunter, 202, ``, Server},
-		{Reoon, 429, ``, Rate},
-		{Hunter, 503, `<html>`, Server},
+	for _, tt := range []struct {
+		name Name
+		errorRow
+	}{
+		{MillionVerifier, errorRow{"a wrong key", 200, `{"result":"error","error":"apikey_not_found"}`, Auth}},
+		{MillionVerifier, errorRow{"no credits", 200, `{"plan":0}`, Server}},
+		{MillionVerifier, errorRow{"credits that are null", 200, `{"credits":null}`, Server}},
+		{MillionVerifier, errorRow{"credits below nothing", 200, `{"credits":-1}`, Server}},
+		{Reoon, errorRow{"a wrong key", 200, `{"status":"error","reason":"The API key is not valid."}`, Auth}},
+		{Reoon, errorRow{"a key not active", 200, `{"status":"success","api_status":"suspended","remaining_daily_credits":3}`, Auth}},
+		{Reoon, errorRow{"no status", 200, `{"remaining_daily_credits":3}`, Server}},
+		{Reoon, errorRow{"too fast", 429, ``, Rate}},
+		{NeverBounce, errorRow{"a wrong key", 200, `{"status":"auth_failure"}`, Auth}},
+		{NeverBounce, errorRow{"no status", 200, `{"credits_info":{"paid_credits_remaining":1}}`, Server}},
+		{NeverBounce, errorRow{"too fast", 200, `{"status":"throttle_triggered"}`, Rate}},
+		{ZeroBounce, errorRow{"a wrong key", 200, `{"Credits":"-1"}`, Auth}},
+		{ZeroBounce, errorRow{"a wrong key as a number", 200, `{"Credits":-1}`, Auth}},
+		{ZeroBounce, errorRow{"a wrong key as an error", 200, `{"error":"Invalid API Key or your account ran out of credits"}`, Auth}},
+		{ZeroBounce, errorRow{"no credits", 200, `{}`, Server}},
+		{ZeroBounce, errorRow{"no key", 400, `{"error":"Missing parameter: api_key."}`, Auth}},
+		{ZeroBounce, errorRow{"a front end", 403, ``, Rate}},
+		{Hunter, errorRow{"a wrong key", 401, ``, Auth}},
+		{Hunter, errorRow{"no data", 200, `{"meta":{}}`, Server}},
+		{Hunter, errorRow{"data that is null", 200, `{"data":null}`, Server}},
+		{Hunter, errorRow{"not 200", 202, ``, Server}},
+		{Hunter, errorRow{"HTML", 503, `<html>`, Server}},
 	} {
-		p, _ := protocols(tt.name)
-		left, err := p.left(tt.code, []byte(tt.body))
-		if err == nil || err.Class != tt.want || left != nil {
-			t.Errorf("%s %d %s: got %v, %+v, want %s", tt.name, tt.code, tt.body, left, err, tt.want)
-		}
+		t.Run(string(tt.name)+" "+tt.row, func(t *testing.T) {
+			p, _ := protocols(tt.name)
+			left, err := p.left(tt.code, []byte(tt.body))
+			if err == nil || err.Class != tt.want || left != nil {
+				t.Errorf("got %v, %+v, want %s", left, err, tt.want)
+			}
+		})
 	}
 }

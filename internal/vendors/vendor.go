@@ -12,6 +12,7 @@
 //	client.go   one HTTP call, within a time and a size
 //	<vendor>.go what to send, what the answer means
 //	pause.go    which keys rest, after what, and for how long (the breaker)
+//	sweep.go    what becomes of entries whose process died
 //
 // The next key is asked only after trouble with the vendor or the key: network,
 // 5xx, rate, quota, a refused key. A verdict of unknown is an answer. What

@@ -32,6 +32,7 @@ type world struct {
 	clock   *storetest.Clock
 	db      *embedded.DB
 	control *watched
+	cache   *watched
 	log     *safeBuffer
 	base    string
 	dir     string
@@ -50,7 +51,8 @@ func open(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.double.Close() })
-	w.db, w.control = db, &watched{Table: db.Control()}
+	writes := &breaker{}
+	w.db, w.control, w.cache = db, &watched{Table: db.Control(), breaker: writes}, &watched{Table: db.Cache(), breaker: writes}
 	w.catalog = Defaults()
 	for i := range w.catalog {
 		w.catalog[i].Base = w.base
@@ -65,7 +67,7 @@ func (w *world) another() *Chain {
 	catalogs := NewCatalogs(w.control, w.catalog, w.clock.Now)
 	secret := []byte("secret")
 	return New(Config{
-		Cache: w.db.Cache(), Secret: secret, Now: w.clock.Now, Client: client, Catalog: catalogs,
+		Cache: w.cache, Secret: secret, Now: w.clock.Now, Client: client, Catalog: catalogs,
 		Book:   NewBook(w.control, w.db.Vault(), client, catalogs, w.clock.Now),
 		Ledger: NewLedger(w.control, w.db.Vault(), secret, w.clock.Now, rand.Reader),
 		Log:    slog.New(slog.NewTextHandler(w.log, nil)),
@@ -151,11 +153,17 @@ func (w *world) checks(name Name) int { return w.double.Counts(string(name)).Che
 // watched breaks some of the writes of a Table.
 type watched struct {
 	store.Table
+	*breaker
+	all bool // of whatever kind; else transactions only
+}
+
+// breaker counts the writes of the tables it watches.
+type breaker struct {
 	mu     sync.Mutex
 	writes int64
 
-	// broken says what becomes of the transaction of this number, from 1. Nil: all
-	// are carried out.
+	// broken says what becomes of the write of this number, from 1. Nil: all are
+	// carried out.
 	broken func(n int64) fate
 }
 
@@ -169,21 +177,56 @@ const (
 
 var errDied = errors.New("died")
 
-func (w *watched) Transact(ctx context.Context, ops []store.Op) error {
-	w.mu.Lock()
-	w.writes++
-	end := carriedOut
-	if w.broken != nil {
-		end = w.broken(w.writes)
+// fate is that of the next write.
+func (b *breaker) fate() fate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.writes++
+	if b.broken == nil {
+		return carriedOut
 	}
-	w.mu.Unlock()
+	return b.broken(b.writes)
+}
+
+// write carries out a write, or not.
+func (b *breaker) write(do func() error) error {
+	end := b.fate()
 	if end == lost {
 		return errDied
 	}
-	if err := w.Table.Transact(ctx, ops); err != nil || end == carriedOut {
+	if err := do(); err != nil || end == carriedOut {
 		return err
 	}
 	return errDied
+}
+
+func (w *watched) Transact(ctx context.Context, ops []store.Op) error {
+	return w.write(func() error { return w.Table.Transact(ctx, ops) })
+}
+
+func (w *watched) Put(ctx context.Context, item store.Item, conds ...store.Cond) error {
+	if !w.all {
+		return w.Table.Put(ctx, item, conds...)
+	}
+	return w.write(func() error { return w.Table.Put(ctx, item, conds...) })
+}
+
+func (w *watched) Update(ctx context.Context, u store.Update) (item store.Item, err error) {
+	if !w.all {
+		return w.Table.Update(ctx, u)
+	}
+	err = w.write(func() (err error) {
+		item, err = w.Table.Update(ctx, u)
+		return err
+	})
+	return item, err
+}
+
+func (w *watched) BatchPut(ctx context.Context, items []store.Item) error {
+	if !w.all {
+		return w.Table.BatchPut(ctx, items)
+	}
+	return w.write(func() error { return w.Table.BatchPut(ctx, items) })
 }
 
 // safeBuffer is a log that several write to.
@@ -216,7 +259,12 @@ func users(t testing.TB, n int) []address.Address {
 // spoil puts a secret under a key that its vendor does not know.
 func spoil(t *testing.T, w *world, k Key) store.Update {
 	t.Helper()
-	sealed, err := w.db.Vault().Seal(t.Context(), []byte("bad-0123456789abcdef"), sealContext(k.Account, k.Vendor))
+	return spoilAs(t, w, k, "bad-0123456789abcdef")
+}
+
+func spoilAs(t *testing.T, w *world, k Key, text string) store.Update {
+	t.Helper()
+	sealed, err := w.db.Vault().Seal(t.Context(), []byte(text), sealContext(k.Account, k.Vendor))
 	if err != nil {
 		t.Fatal(err)
 	}

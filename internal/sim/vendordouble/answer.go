@@ -18,13 +18,16 @@ func (d *Double) answer(q question, busy bool) (int, any) {
 	switch q.mood {
 	case "good", "few", "slow", "delay", "metered":
 		trouble = ""
-	case "hang", "down", "html", "cut", "huge", "redirect", "retry", "throttled", "outage", "blocked", "forbidden", "plan":
+	case "hang", "down", "html", "cut", "huge", "redirect", "retry", "throttled", "outage", "blocked", "forbidden", "plan", "doubt":
 		if q.balance {
 			trouble = ""
 		}
 	case "empty", "echo":
 	default:
 		trouble = "bad"
+	}
+	if trouble == "doubt" && q.vendor != "zerobounce" {
+		trouble = "outage"
 	}
 	left := d.left(q)
 	switch {
@@ -37,7 +40,7 @@ func (d *Double) answer(q question, busy bool) (int, any) {
 	}
 	v := d.vendor(q.vendor)
 	if trouble == "bad" || trouble == "echo" {
-		v.Refused++
+		d.refuse(v, q)
 	}
 	switch {
 	case trouble != "":

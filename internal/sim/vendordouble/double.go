@@ -19,6 +19,7 @@
 //	metered    an account that has no number of credits
 //	echo       is no key, and the error quotes it together with the address
 //	redirect   302 to another host          forbidden  403
+//	doubt      ZeroBounce's text for a wrong key or no credits, with credits left
 //
 // Every other name is no key. The local part of an address says what becomes of
 // it: ok, invalid, catchall, disposable, role, unknown, spamtrap, full, disabled,
@@ -44,6 +45,7 @@ import (
 type Options struct {
 	Slow    time.Duration // how long slow keys take; 0: 3 s
 	Pending int           // how often Hunter answers 202 for one address; 0: twice
+	BadKeys int           // requests with a wrong key that ZeroBounce takes in an hour; 0: 200
 	Now     func() time.Time
 }
 
@@ -54,6 +56,7 @@ type Double struct {
 	mu      sync.Mutex
 	vendors map[string]*vendor
 	credits map[string]int64 // by vendor and key
+	loads   map[string]*load // likewise
 	pending map[string]int   // by address
 	emails  map[string][]string
 	server  *http.Server
@@ -71,9 +74,9 @@ type Counts struct {
 
 type vendor struct {
 	Counts
-	now    int   // checks being answered
-	second int64 // of the clock, for Hunter's rate
-	calls  int   // in it
+	now    int         // checks being answered
+	guilty []time.Time // when wrong keys came in the last hour, to ZeroBounce
+	banned time.Time   // when there were too many
 }
 
 // New returns a Double that nobody has asked yet.
@@ -84,11 +87,14 @@ func New(o Options) *Double {
 	if o.Pending == 0 {
 		o.Pending = 2
 	}
+	if o.BadKeys == 0 {
+		o.BadKeys = defaultBads
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Double{
-		options: o, vendors: map[string]*vendor{}, credits: map[string]int64{}, pending: map[string]int{}, emails: map[string][]string{},
+		options: o, vendors: map[string]*vendor{}, credits: map[string]int64{}, loads: map[string]*load{}, pending: map[string]int{}, emails: map[string][]string{},
 	}
 }
 
@@ -142,6 +148,8 @@ type question struct {
 	mood               string // the name of the key, without its number
 	number             int    // of the name of the key
 	known              bool   // the request had a key at all
+	quick              bool   // Reoon's mode without a mailbox check, which is what it does unless told
+	credits            bool   // NeverBounce shall say what is left
 }
 
 // route says whose path this is. Trailing slashes matter to nobody but Reoon's
@@ -195,32 +203,25 @@ func (d *Double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.AtOnce = max(v.AtOnce, v.now)
 		d.emails[name] = append(d.emails[name], q.email)
 	}
-	busy := d.busy(v, q)
+	busy, banned := d.enter(q), d.banned(v, q)
 	d.mu.Unlock()
 	if !balance {
 		defer func() {
 			d.mu.Lock()
 			v.now--
+			d.load(q).now--
 			d.mu.Unlock()
 		}()
+	}
+	if banned {
+		reply(w, http.StatusForbidden, nil)
+		return
 	}
 	if d.broken(w, r, q) {
 		return
 	}
 	code, body := d.answer(q, busy)
 	reply(w, code, body)
-}
-
-// busy reports whether the vendor's own limits refuse the check.
-func (d *Double) busy(v *vendor, q question) bool {
-	if q.balance {
-		return false
-	}
-	if second := d.options.Now().Unix(); second != v.second {
-		v.second, v.calls = second, 0
-	}
-	v.calls++
-	return q.vendor == "reoon" && v.now > 5 || q.vendor == "hunter" && v.calls > 10
 }
 
 func read(r *http.Request, name string) question {
@@ -232,17 +233,22 @@ func read(r *http.Request, name string) question {
 		q.key, q.known = values.Get("api"), values.Has("api")
 	case "reoon":
 		q.key, q.known = values.Get("key"), values.Has("key")
+		q.quick = values.Get("mode") != "power"
 	case "zerobounce":
 		q.key, q.known = values.Get("api_key"), values.Has("api_key")
 	case "hunter":
 		q.key = r.Header.Get("X-API-KEY")
 		q.known = q.key != ""
 	case "neverbounce":
-		var body struct{ Key, Email string }
+		var body struct {
+			Key, Email string
+			Credits    any `json:"credits_info"`
+		}
 		data, _ := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 		if json.Unmarshal(data, &body) == nil {
 			q.key, q.email = body.Key, body.Email
 		}
+		q.credits = values.Get("credits_info") == "1" || body.Credits == true || body.Credits == 1.0
 		if q.key == "" {
 			q.key = values.Get("key")
 		}

@@ -151,3 +151,66 @@ func TestLimits(t *testing.T) {
 		t.Errorf("reoon, eight at once: got %v", codes)
 	}
 }
+
+// Whoever goes on with a wrong key is not answered at all, with a good one
+// neither.
+func TestZeroBounceBlocksWrongKeys(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	d := New(Options{BadKeys: 3, Now: func() time.Time { return now }})
+	for i, want := range []int{200, 200, 200, 200, 403} {
+		if code, _ := send(d, requests("bad-key", "ok@buyer.example")["zerobounce"][0]); code != want {
+			t.Errorf("wrong key, request %d: got %d, want %d", i+1, code, want)
+		}
+	}
+	for _, tt := range []struct {
+		after          time.Duration
+		check, balance int
+	}{{0, 403, 403}, {time.Hour, 200, 403}, {24 * time.Hour, 200, 200}} {
+		now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).Add(tt.after)
+		asked := requests("good-key", "ok@buyer.example")["zerobounce"]
+		check, _ := send(d, asked[0])
+		balance, _ := send(d, asked[1])
+		if check != tt.check || balance != tt.balance {
+			t.Errorf("good key after %s: got %d and %d, want %d and %d", tt.after, check, balance, tt.check, tt.balance)
+		}
+	}
+}
+
+// The quick mode is what Reoon does unless told, and asks no mailbox.
+func TestReoonHasTwoModes(t *testing.T) {
+	d := New(Options{})
+	_, power := send(d, requests("good-key", "ok@buyer.example")["reoon"][0])
+	_, quick := send(d, httptest.NewRequest(http.MethodGet, "/api/v1/verify?key=good-key&email=ok@buyer.example", nil))
+	if !strings.Contains(power, `"status":"safe"`) || !strings.Contains(power, `"is_deliverable":true`) {
+		t.Errorf("power: got %s", power)
+	}
+	if !strings.Contains(quick, `"status":"valid"`) || !strings.Contains(quick, `"verification_mode":"quick"`) || strings.Contains(quick, "is_deliverable") {
+		t.Errorf("quick: got %s", quick)
+	}
+}
+
+func TestNeverBounceTellsCreditsWhenAsked(t *testing.T) {
+	d := New(Options{})
+	ask := func(body string) string {
+		_, got := send(d, httptest.NewRequest(http.MethodPost, "/v4.2/single/check", strings.NewReader(body)))
+		return got
+	}
+	if got := ask(`{"key":"good-key","email":"ok@buyer.example"}`); strings.Contains(got, "credits_info") {
+		t.Errorf("not asked: got %s", got)
+	}
+	if got := ask(`{"key":"good-key","email":"ok@buyer.example","credits_info":true}`); !strings.Contains(got, `"paid_credits_remaining":9998`) {
+		t.Errorf("asked: got %s", got)
+	}
+}
+
+// Limits are those of a key: what one customer does is none of another's.
+func TestLimitsAreByKey(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	d := New(Options{Now: func() time.Time { return now }})
+	for range hunterPerSecond {
+		send(d, requests("good-key", "ok@buyer.example")["hunter"][0])
+	}
+	if code, _ := send(d, requests("good-other", "ok@buyer.example")["hunter"][0]); code != 200 {
+		t.Errorf("another key: got %d", code)
+	}
+}

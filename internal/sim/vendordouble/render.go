@@ -48,19 +48,15 @@ func render(q question, status, sub string, left int64) object {
 	case "millionverifier":
 		return renderMillionVerifier(q, status, is("role"), left)
 	case "reoon":
-		return object{
-			"email": q.email, "status": status, "overall_score": 98, "username": local, "domain": domain,
-			"is_safe_to_send": status == "safe", "is_valid_syntax": true, "is_disposable": status == "disposable",
-			"is_role_account": status == "role_account", "can_connect_smtp": true, "has_inbox_full": status == "inbox_full",
-			"is_catch_all": status == "catch_all", "is_deliverable": status == "safe" || status == "role_account",
-			"is_disabled": status == "disabled", "is_spamtrap": status == "spamtrap", "is_free_email": false,
-			"mx_accepts_mail": true, "mx_records": []string{"mx1." + domain}, "verification_mode": "power",
-		}
+		return renderReoon(q, status, local, domain)
 	case "neverbounce":
-		return object{
-			"status": "success", "result": status, "flags": neverBounceFlags(status, is), "suggested_correction": "",
-			"credits_info": neverBounceCredits(q, left), "execution_time": 687,
+		answer := object{
+			"status": "success", "result": status, "flags": neverBounceFlags(status, is), "suggested_correction": "", "execution_time": 687,
 		}
+		if q.credits {
+			answer["credits_info"] = neverBounceCredits(q, left)
+		}
+		return answer
 	case "zerobounce":
 		return object{
 			"address": q.email, "status": status, "sub_status": sub, "free_email": false, "did_you_mean": nil,
@@ -70,6 +66,28 @@ func render(q question, status, sub string, left int64) object {
 		}
 	}
 	return renderHunter(q, status)
+}
+
+// renderReoon leaves out in the quick mode what only a mailbox check tells, and
+// says valid where that would have decided.
+func renderReoon(q question, status, local, domain string) object {
+	answer := object{
+		"email": q.email, "status": status, "username": local, "domain": domain, "is_valid_syntax": true,
+		"is_disposable": status == "disposable", "is_role_account": status == "role_account", "is_spamtrap": status == "spamtrap",
+		"is_free_email": false, "mx_accepts_mail": true, "mx_records": []string{"mx1." + domain}, "verification_mode": "power",
+	}
+	if q.quick {
+		switch status {
+		case "safe", "disabled", "inbox_full", "catch_all", "role_account", "unknown":
+			answer["status"] = "valid"
+		}
+		answer["verification_mode"], answer["overall_score"] = "quick", nil
+		return answer
+	}
+	answer["overall_score"], answer["is_safe_to_send"], answer["can_connect_smtp"] = 98, status == "safe", true
+	answer["has_inbox_full"], answer["is_catch_all"], answer["is_disabled"] = status == "inbox_full", status == "catch_all", status == "disabled"
+	answer["is_deliverable"] = status == "safe" || status == "role_account"
+	return answer
 }
 
 func renderMillionVerifier(q question, status string, role bool, left int64) object {
@@ -99,17 +117,20 @@ func neverBounceFlags(status string, is func(string) bool) []string {
 func renderHunter(q question, status string) object {
 	var score any = 96
 	var block any = false
+	result := "risky" // deprecated, and still there
 	switch status {
+	case "valid":
+		result = "deliverable"
 	case "unknown":
 		score, block = nil, nil
 	case "invalid":
-		score = 4
+		score, result = 4, "undeliverable"
 	case "accept_all":
 		score = 60
 	}
 	return object{
 		"data": object{
-			"status": status, "result": "deliverable", "score": score, "email": q.email, "regexp": true, "gibberish": false,
+			"status": status, "result": result, "score": score, "email": q.email, "regexp": true, "gibberish": false,
 			"disposable": status == "disposable", "webmail": status == "webmail", "mx_records": true, "smtp_server": true,
 			"smtp_check": status == "valid", "accept_all": status == "accept_all", "block": block,
 			"sources": []object{{"domain": "example.com", "uri": "https://example.com/team", "still_on_page": true}},
