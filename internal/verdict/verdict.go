@@ -144,6 +144,8 @@ const (
 	ByList Source = "list" // public lists
 	ByMX   Source = "mx"   // its exchanger is that of a service for throw-away addresses
 	ByKey  Source = "key"  // the key's own deny list
+
+	ByVendor Source = "vendor" // a paid verifier says so; never enough for DISPOSABLE
 )
 
 // TrapRisk says why mail to a domain may land in a spam trap. It is a risk of
@@ -208,6 +210,8 @@ type Verdict struct {
 	Suggestion    string `json:"suggestion,omitempty"`     // the address that was probably meant
 	TypoOf        string `json:"typo_of,omitempty"`        // its domain
 	TypoCertainty string `json:"typo_certainty,omitempty"` // High; Low if it rests on a missing MX record alone
+
+	Provider string `json:"provider,omitempty"` // the paid verifier that decided; "" where rcpt did
 
 	MXHost     string `json:"mx_host,omitempty"`     // the exchanger asked, or the first one published
 	MXProvider string `json:"mx_provider,omitempty"` // mailbox provider by MX

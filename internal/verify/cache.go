@@ -8,10 +8,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
 	"rcpt/internal/address"
+	"rcpt/internal/pace"
 	"rcpt/internal/reply"
 	"rcpt/internal/smtpprobe"
 	"rcpt/internal/store"
@@ -53,6 +55,7 @@ type domainFacts struct {
 	CatchAll      CatchAll  `json:"catch_all,omitempty"`
 	CatchAllUntil time.Time `json:"catch_all_until,omitzero"`
 	TLSUntil      time.Time `json:"tls_until,omitzero"`
+	Operator      string    `json:"operator,omitempty"` // who runs the exchanger that last answered to RCPT
 }
 
 func (f domainFacts) catchAll(now time.Time) CatchAll {
@@ -222,6 +225,9 @@ func (f *domainFacts) learn(p Probe, tlsDemanded bool, now time.Time) bool {
 	}
 	if tlsDemanded && f.TLSUntil.Sub(now) < tlsLife/2 {
 		f.TLSUntil = now.Add(tlsLife)
+	}
+	if p.Answer.Stage == reply.Rcpt && p.Answer.Host != "" {
+		f.Operator = pace.Operator(p.Answer.Host, netip.Addr{})
 	}
 	return *f != before
 }

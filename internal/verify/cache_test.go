@@ -25,6 +25,7 @@ type memory struct {
 	items       map[store.Key]store.Item
 	reads       error
 	writes      error
+	readCalls   int
 	readsHang   bool // until the context ends
 	writesHang  bool
 }
@@ -40,6 +41,7 @@ func (m *memory) BatchGet(ctx context.Context, keys []store.Key) ([]store.Item, 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.readCalls++
 	var found []store.Item
 	for _, key := range keys {
 		if item, ok := m.items[key]; ok {
@@ -230,10 +232,32 @@ func TestWhatADomainShows(t *testing.T) {
 		{"TLS is demanded", domainFacts{}, Probe{Answer: answer(reply.Timeout)}, true, tls},
 		{"TLS is demanded again", tls, Probe{Answer: answer(reply.Timeout)}, true, tls},
 	} {
+		tt.knew.Operator, tt.want.Operator = "ok.example", "ok.example" // see TestADomainShowsWhoRunsItsExchanger
 		got := tt.knew
 		changed := got.learn(tt.p, tt.tls, now)
 		if got != tt.want || changed != (tt.want != tt.knew) {
 			t.Errorf("%s: %+v, changed %v, want %+v", tt.claim, got, changed, tt.want)
+		}
+	}
+}
+
+func TestADomainShowsWhoRunsItsExchanger(t *testing.T) {
+	at := func(host string, stage reply.Stage) Probe {
+		return Probe{Answer: smtpprobe.Answer{Class: reply.Greylisted, Host: host, Stage: stage}}
+	}
+	for _, tt := range []struct {
+		claim, knew string
+		p           Probe
+		want        string
+	}{
+		{"the one that answered to RCPT", "", at("aspmx.l.google.com", reply.Rcpt), "google.com"},
+		{"another one by now", "google.com", at("ok-example.mail.protection.outlook.com", reply.Rcpt), "outlook.com"},
+		{"not one that only greeted", "google.com", at("backup.other.example", reply.Greeting), "google.com"},
+		{"nobody was reached", "google.com", Probe{}, "google.com"},
+	} {
+		f := domainFacts{Operator: tt.knew}
+		if changed := f.learn(tt.p, false, gathered); f.Operator != tt.want || changed != (tt.want != tt.knew) {
+			t.Errorf("%s: %q, changed %v, want %q", tt.claim, f.Operator, changed, tt.want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // take opens a job, or answers it at once when that needs nobody.
 func (c *crew) take(j *job) {
-	if j.e.Syntax != nil || j.e.Cached || j.e.Address.Literal() {
+	if j.settled() {
 		c.say(j)
 		return
 	}
@@ -252,6 +252,7 @@ func (c *crew) settle(r report) {
 		if learned {
 			c.learn(d)
 		}
+		c.hush(p, r.known[i])
 		if len(again) > 0 || d.known == TakesAny {
 			c.place(d, again...)
 		}
@@ -269,6 +270,9 @@ func (c *crew) unasked(j *job, e *errand) bool {
 	switch a := j.e.Probe.Answer; {
 	case c.ctx.Err() != nil:
 	case a.Class == smtpprobe.Held && a.Why == pace.Busy:
+		if deadline, limited := c.ctx.Deadline(); limited && !a.Until.Before(deadline.Add(-tidyUp)) {
+			return false // it says when to come back
+		}
 		c.plan.hold(e.lane.operator, a.Until)
 		return true
 	case a.Class == smtpprobe.NotAsked:
@@ -309,9 +313,13 @@ func (c *crew) finish(j *job) {
 	}
 }
 
-// say hands a verdict to the caller.
+// say hands a verdict to the caller, unless vendors are to be asked before.
 func (c *crew) say(j *job) {
-	if !c.gone && !c.yield(j.at, c.v.conclude(j.e, j.check)) {
+	out := c.v.conclude(j.e, j.check)
+	if c.owe(j, out) {
+		return
+	}
+	if !c.gone && !c.yield(j.at, out) {
 		c.gone = true
 		c.stop()
 	}

@@ -19,16 +19,27 @@ import (
 // its reason, whatever its code.
 //
 // The order: syntax, the key's own reports, the domain, disposable lists, spam
-// trap, the mailbox. The first that speaks decides. A slip of the keyboard makes
+// trap, the mailbox, and where all that leaves it open a vendor. The first that
+// speaks decides. A slip of the keyboard makes
 // nothing worse than RISKY: if the mailbox exists, somebody may well read it.
 func Decide(e Evidence, p Policy) verdict.Verdict {
 	v := facts(e)
 	v.Status, v.Reason = judge(e)
+	own := v.Reason
+	if v.Status == verdict.Unknown && e.Vendor.answered() {
+		v.Status, v.Reason = byVendor(e, own)
+		credit(e, &v)
+	}
 	v.CatchAll = v.CatchAll || v.Status == verdict.CatchAll
 	v.RetryAt = retryAt(e, v)
 	v.Score = score(e, v)
 	v.Policy = p.Name
 	v.Action = p.Action(v)
+	if v.Reason == verdict.VendorUndecided { // the advice is that of what we know: to wait, if waiting helps
+		asIfAlone := v
+		asIfAlone.Reason = own
+		v.Action = p.Action(asIfAlone)
+	}
 	v.Detail = detail(e, v)
 	return v
 }
@@ -70,6 +81,18 @@ func listed(e Evidence, v *verdict.Verdict) {
 	v.ClosedProvider = e.Lists.Closed && e.Lists.Tenant.List != tenant.Allow
 	v.TrapRisk = trapRisk(e, v.TypoCertainty)
 	v.Lists = matches(e, d)
+}
+
+// credit notes what else a vendor said, and that the verdict is its, if it is.
+func credit(e Evidence, v *verdict.Verdict) {
+	s := e.Vendor
+	v.CatchAll = v.CatchAll || s.CatchAll != nil && *s.CatchAll
+	if e.vendorDisposable() && !v.Disposable {
+		v.Disposable, v.DisposableSource = true, verdict.ByVendor
+	}
+	if v.Status != verdict.Unknown {
+		v.Provider, v.CheckedAt, v.Cached = s.Name, s.At.UTC(), v.Cached && s.Cached
+	}
 }
 
 func judge(e Evidence) (verdict.Status, verdict.Reason) {

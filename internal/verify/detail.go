@@ -24,8 +24,10 @@ func detail(e Evidence, v verdict.Verdict) string {
 		return "the exchanger takes no mail in clear and TLS could not be agreed on"
 	case v.Reason == verdict.DNSFailure && e.Probe != nil:
 		return e.Probe.Answer.Text // of the exchanger's name
-	case v.Reason == verdict.DNSFailure || v.Reason == verdict.MXUnreachable:
+	case (v.Reason == verdict.DNSFailure || v.Reason == verdict.MXUnreachable) && e.Route.Detail != "":
 		return e.Route.Detail
+	case v.Status == verdict.Unknown && e.Vendor != nil && e.Vendor.Error != "":
+		return "no paid verifier could help: " + e.Vendor.Error
 	}
 	return ""
 }

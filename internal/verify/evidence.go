@@ -28,6 +28,8 @@ type Evidence struct {
 	Route Route  `json:"route"`
 	Probe *Probe `json:"probe,omitempty"` // nil: no mailbox was asked for
 
+	Vendor *Vendor `json:"vendor,omitempty"` // nil: no paid verifier was wanted
+
 	Lost     Loss      `json:"lost,omitempty"` // why Route or Probe is missing
 	Cached   bool      `json:"cached"`
 	Gathered time.Time `json:"gathered"` // when Route and Probe were, UTC

@@ -23,6 +23,10 @@ type Flow struct {
 	Open     int // addresses taken from the stream and not answered yet, at least 200; 10,000, some 20 MB
 	Lookups  int // of domains and exchangers; 100
 
+	// Probing is how long DNS and exchangers are asked, from the start. What is
+	// left until ctx ends belongs to vendors. 0: until ctx ends.
+	Probing time.Duration
+
 	// Operator names who runs an exchanger and how many sessions that one
 	// bears at once. Nil: as package pace has it.
 	Operator func(host string) (name string, sessions int)
@@ -77,21 +81,29 @@ func (j *job) id() jobID {
 // and the same memory, but gathers the mailboxes of a domain into one session
 // and the small domains of an exchanger too: smtp-probing.md §10.
 //
-// The deadline of all is that of ctx; Request.Deadline is not read. When ctx
+// The deadline of all is that of ctx; Request.Deadline is not read. Vendors are
+// asked beside the sessions, about ten addresses at once. When ctx
 // ends, nothing more is taken, what is open is answered as far as it was found,
-// else UNKNOWN, and the stream of verdicts ends. Memory is bounded by f, however
+// else UNKNOWN, and the stream of verdicts ends. Whose exchanger was not asked for
+// want of time has the reason deadline; for want of the operator's leave
+// rate_limited (its pace) or probe_blocked (its breaker), with RetryAt. Memory is bounded by f, however
 // long the stream is: no more is taken than can be open at once, and no more is
 // asked while the caller is slow to take verdicts. requests runs in a goroutine
 // of its own and should end with ctx.
 func (v *Verifier) VerifyAll(ctx context.Context, requests iter.Seq[Request], f Flow) iter.Seq2[int, verdict.Verdict] {
 	return func(yield func(int, verdict.Verdict) bool) {
 		f := f.withDefaults()
-		work, cancel := context.WithCancel(ctx)
+		all, cancel := context.WithCancel(ctx)
+		work, rest := all, func() {}
+		if f.Probing > 0 {
+			work, rest = context.WithTimeout(all, f.Probing)
+		}
+		defer rest()
 		c := &crew{
 			v: v, ctx: work, flow: f, yield: yield, plan: newSchedule(f), stop: cancel,
 			domains: make(map[domainID]*domain), jobs: make(map[jobID]*job), recent: make(map[string]domainFacts),
 			intake: make(chan []*job), routes: make(chan routed), reports: make(chan report), kept: make(chan finding, keepAtOnce),
-			over: make(chan struct{}),
+			over: make(chan struct{}), payer: payer{ctx: all, paid: make(chan *job)},
 		}
 		defer c.hands.Wait()
 		defer cancel()
@@ -125,6 +137,7 @@ type crew struct {
 	routes  chan routed
 	reports chan report
 	kept    chan finding
+	payer   payer
 	over    chan struct{} // nobody listens any more
 	hands   sync.WaitGroup
 }
@@ -166,6 +179,7 @@ func (c *crew) run() {
 	paused, crowded := false, false
 	for {
 		c.lookUp()
+		c.payUp()
 		if c.open < c.flow.Open*3/4 {
 			crowded = false
 		}
@@ -192,6 +206,8 @@ func (c *crew) run() {
 			c.route(r)
 		case r := <-c.reports:
 			c.settle(r)
+		case j := <-c.payer.paid:
+			c.receipt(j)
 		case <-pause.C:
 			paused = true
 		case <-wake:
@@ -231,4 +247,5 @@ func (c *crew) abandon(intake <-chan []*job) {
 		j.e.Lost = lost
 		c.finish(j)
 	}
+	c.payOff()
 }

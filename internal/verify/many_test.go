@@ -421,6 +421,45 @@ func TestADomainThatTakesAnyIsAskedOneWrite(t *testing.T) {
 	})
 }
 
+// TestASilentDomainIsAskedOnce: a tarpit costs a stream one time-out, however many
+// mailboxes it has; a domain that has answered before may lose a session.
+func TestASilentDomainIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var emails []string
+		for i := range 60 {
+			emails = append(emails, fmt.Sprintf("user%d@mute.example", i), fmt.Sprintf("user%d@d.example", i))
+		}
+		answered := 0
+		w := &town{answer: func(a address.Address, _ int) (smtpprobe.Answer, bool) {
+			if a.Domain() == "d.example" {
+				answered++
+			}
+			lost := a.Domain() == "mute.example" || answered > 20 && answered <= 40
+			return smtpprobe.Answer{Class: reply.Timeout, Stage: reply.Rcpt}, lost
+		}}
+		timeouts := make(map[string]int)
+		for _, v := range collect(t, w.over().VerifyAll(t.Context(), list(emails, nil), Flow{}), emails) {
+			if v.Reason == verdict.Timeout {
+				timeouts[v.Email[strings.IndexByte(v.Email, '@'):]]++
+			}
+		}
+		mute, others := 0, 0
+		for email := range w.asked {
+			if strings.HasPrefix(email, "user") && strings.HasSuffix(email, "@mute.example") {
+				mute++
+			} else if strings.HasPrefix(email, "user") {
+				others++
+			}
+		}
+		if mute != perWrite || timeouts["@mute.example"] != 60 {
+			t.Errorf("%d mailboxes of the silent domain asked for, %d timed out; want %d, 60", mute, timeouts["@mute.example"], perWrite)
+		}
+		if others != 60 || timeouts["@d.example"] == 0 || timeouts["@d.example"] > 20 {
+			t.Errorf("%d mailboxes of the other domain asked for, %d timed out; want 60, at most 20", others, timeouts["@d.example"])
+		}
+	})
+}
+
 func TestWhatASessionLeftIsAskedAgain(t *testing.T) {
 	left := smtpprobe.Answer{Class: smtpprobe.NotAsked}
 	for _, tt := range []struct {

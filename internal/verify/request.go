@@ -1,6 +1,10 @@
 package verify
 
-import "time"
+import (
+	"time"
+
+	"rcpt/internal/verdict"
+)
 
 // Mode says how far a check goes.
 type Mode string
@@ -21,4 +25,15 @@ type Request struct {
 	Deadline time.Time // when the verdict must be there; the zero value means no deadline
 	Fresh    bool      // pass the cache: ask anew, for the canary too
 	Explain  bool      // attach the evidence
+
+	// Vendors: paid verifiers are asked, with the keys of Account, about what stays
+	// UNKNOWN in full mode. Of the time until Deadline the exchangers then have 60
+	// percent.
+	Vendors bool
+	Account string
+	Job     string // id of the job that the request belongs to, for the vendors' log; ""
+
+	// Later names UNKNOWN verdicts that the caller will ask about again, so that
+	// nothing is paid for them yet. Nil: none.
+	Later func(verdict.Verdict) bool
 }

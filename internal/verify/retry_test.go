@@ -64,3 +64,22 @@ func TestHeldForWantOfTimeIsARate(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsKeptEndsBeforeTheRetry: who comes back at retry_at is not answered from
+// the cache.
+func TestWhatIsKeptEndsBeforeTheRetry(t *testing.T) {
+	accepted := answer(reply.Accepted)
+	for _, class := range []reply.Class{reply.Greylisted, reply.TemporaryFailure, reply.RateLimited, reply.MailboxFull} {
+		for _, stated := range []time.Duration{0, time.Second, 20 * time.Second, time.Hour} {
+			a := answer(class)
+			a.Retry = stated
+			for _, p := range []Probe{{Answer: a}, {Answer: accepted, Canary: a}, {Answer: answer(reply.MailboxNotFound), HoldNotFound: true}} {
+				e := probedEvidence(t, p)
+				at := Decide(e, DefaultPolicy()).RetryAt
+				if at != nil && e.Gathered.Add(lifeOf(e)).After(*at) {
+					t.Errorf("%s, %s stated: kept for %s, retry after %s", class, stated, lifeOf(e), at.Sub(e.Gathered))
+				}
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,6 +32,7 @@ var update = flag.Bool("update", false, "rewrite the expected verdicts of the sc
 //	own        lists of the keys' own, see ownLists
 //	reported   what keys reported before, see reported
 //	dns        records and behaviors, see zoneOf
+//	vendor     what paid verifiers say, see paidVerifiers
 //	smtp HOST  what becomes of one connection to HOST, see play; the second file
 //	           of that name is the second connection
 //	verdict    what is expected; -update rewrites it, and the diff is reviewed
@@ -100,7 +102,16 @@ func (w *world) check(t *testing.T, text string) verdict.Verdict {
 	}
 	request.Received = w.clock.now()
 	request.Deadline = request.Received.Add(timeout)
+	known, err := w.verifier.Recall(t.Context(), []verify.Request{request})
+	if err != nil || len(known) != 1 {
+		t.Fatalf("recall: %v, %v", known, err)
+	}
 	v := w.verifier.Verify(t.Context(), request)
+	if recalled := known[0].Verdict; recalled != nil && !reflect.DeepEqual(*recalled, v) {
+		t.Errorf("recalled %+v, want %+v", *recalled, v)
+	} else if final := v.Cached && v.Status != verdict.Unknown && v.RetryAt == nil; recalled == nil && final {
+		t.Errorf("nothing recalled, want %+v", v)
+	}
 	if shown := leak(t, v); shown != "" {
 		t.Errorf("evidence shows %q", shown)
 	}
@@ -150,6 +161,8 @@ func (w *world) set(r *verify.Request, timeout *time.Duration, field, value stri
 		*timeout, err = time.ParseDuration(value)
 	case "fresh": // true
 		r.Fresh = value == "true"
+	case "vendors": // true
+		r.Vendors, r.Account = value == "true", "acme"
 	case "key": // whose request it is
 		r.Scope = value
 	case "after": // so much later than the request before
@@ -178,7 +191,7 @@ func show(v verdict.Verdict) string {
 	for _, text := range []struct{ name, value string }{{"disposable_tier", v.DisposableTier},
 		{"disposable_source", string(v.DisposableSource)}, {"role_class", v.RoleClass}, {"relay_name", v.RelayName},
 		{"trap_risk", string(v.TrapRisk)}, {"tag", v.Tag}, {"suggestion", v.Suggestion}, {"typo_of", v.TypoOf},
-		{"typo_certainty", v.TypoCertainty}, {"mx_host", v.MXHost}, {"mx_provider", v.MXProvider}, {"detail", v.Detail}} {
+		{"typo_certainty", v.TypoCertainty}, {"mx_host", v.MXHost}, {"mx_provider", v.MXProvider}, {"provider", v.Provider}, {"detail", v.Detail}} {
 		if text.value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", text.name, text.value)
 		}

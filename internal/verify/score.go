@@ -12,6 +12,10 @@ func score(e Evidence, v verdict.Verdict) int {
 		s = max(5, 60-15*e.History.Count)
 	case v.Reason == verdict.SMTPVerified && v.Role:
 		s -= 2 // read by many or by none
+	case v.Reason == verdict.VendorRisky && e.Vendor.Status == VendorInvalid:
+		s = weight(verdict.SpamTrap)
+	case v.Reason == verdict.VendorRisky && e.Vendor.Deliverability == VendorUndeliverable:
+		s = weight(verdict.MailboxFull)
 	case v.Reason == verdict.TemporaryFailure && e.Probe != nil && e.Probe.Answer.Missing:
 		s -= 25 // a transient reply that names the user as unknown
 	}

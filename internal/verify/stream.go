@@ -74,6 +74,16 @@ func (v *Verifier) lookAll(ctx context.Context, jobs []*job) {
 
 // recallAll is recall for several addresses with one call of the cache.
 func (v *Verifier) recallAll(ctx context.Context, jobs []*job) {
+	read, cancel := context.WithTimeout(ctx, readTime(ctx))
+	defer cancel()
+	if err := v.readAll(read, timeLeft(ctx), jobs); err != nil {
+		v.complain(ctx, "cache not readable", err)
+	}
+}
+
+// readAll reads the cache for requests that have so much time left; 0 means no
+// limit.
+func (v *Verifier) readAll(ctx context.Context, left time.Duration, jobs []*job) error {
 	keys := make(map[store.Key]bool, 2*len(jobs))
 	for _, j := range jobs {
 		if j.e.Syntax == nil {
@@ -81,13 +91,9 @@ func (v *Verifier) recallAll(ctx context.Context, jobs []*job) {
 			keys[j.key], keys[domainKey(j.e.Address.Domain())] = true, true
 		}
 	}
-	left := timeLeft(ctx)
-	read, cancel := context.WithTimeout(ctx, readTime(ctx))
-	defer cancel()
-	entries, facts, err := v.cache.read(read, slices.Collect(maps.Keys(keys)))
+	entries, facts, err := v.cache.read(ctx, slices.Collect(maps.Keys(keys)))
 	if err != nil {
-		v.complain(ctx, "cache not readable", err)
-		return
+		return err
 	}
 	for _, j := range jobs {
 		if j.e.Syntax == nil {
@@ -96,6 +102,7 @@ func (v *Verifier) recallAll(ctx context.Context, jobs []*job) {
 			j.adopt(entries[j.key], left, &j.e)
 		}
 	}
+	return nil
 }
 
 // finding is something to keep: evidence on an address or facts of a domain.

@@ -10,6 +10,7 @@
 //	cache     evidence this key gathered before
 //	route     MX, implicit MX, null MX
 //	probe     RCPT over SMTP, with a canary for catch-all domains
+//	vendors   paid verifiers, if the request wants them, for what stays UNKNOWN
 //	decide    Decide: evidence and policy in, verdict out
 //
 // The cache holds evidence, never verdicts. Requests of one key for the same
@@ -26,7 +27,10 @@
 //	stream.go     in: syntax, lists, overlay, cache; out: what is kept
 //	crew.go       what becomes of one address of the stream
 //	schedule.go   whom to ask next: domains, lanes; operators.go
+//	payer.go      vendors, beside the sessions
 //	together.go   what one address and many have in common
+//
+// Recall (recall.go) says what is known without asking anybody.
 package verify
 
 import (
@@ -68,6 +72,7 @@ type Config struct {
 	Overlay Overlay // nil: nothing was ever reported
 	Router  Router
 	Prober  Prober
+	Vendors Vendors     // nil: no paid verifier is asked
 	Cache   store.Table // evidence and facts of domains; may be dropped at any time
 	Secret  []byte      // keys the hashes of addresses
 	Now     func() time.Time
@@ -107,11 +112,13 @@ func (v *Verifier) Verify(ctx context.Context, request Request) verdict.Verdict 
 	v.look(ctx, r, &e)
 	v.remember(ctx, r, &e)
 
-	facts, known := v.recall(ctx, r, &e)
-	if known {
-		return v.conclude(e, r)
+	probing, cancel := r.probing(ctx)
+	defer cancel()
+	facts, known := v.recall(probing, r, &e)
+	if !known {
+		v.gather(probing, r, facts, &e)
 	}
-	v.gather(ctx, r, facts, &e)
+	v.consult(ctx, r, &e)
 	return v.conclude(e, r)
 }
 

@@ -54,6 +54,7 @@ type world struct {
 	clock    *clock
 	guard    safedial.Dialer
 	canaries canaries
+	vendors  *paid
 
 	mu      sync.Mutex
 	scripts map[string][]string // host -> dialogues left
@@ -78,6 +79,7 @@ func newWorld(t *testing.T, archive *txtar.Archive) *world {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	resolver := mx.New(mx.Config{Servers: []string{server.Addr()}, Now: w.clock.now, Shuffle: func(int, func(i, j int)) {}})
+	w.vendors = paidVerifiers(t, section(archive, "vendor"), w.clock.now)
 	log := slog.New(slog.DiscardHandler)
 	prober, err := smtpprobe.New(smtpprobe.Config{
 		HELO: "probe.rcpt.example", MailFrom: "verify@rcpt.example", Port: 25, Resolver: resolver, Dial: w.dial,
@@ -88,7 +90,7 @@ func newWorld(t *testing.T, archive *txtar.Archive) *world {
 	}
 	w.verifier = verify.New(verify.Config{
 		Lists: lists.NewLive(lists.New()), Tenant: ownLists(t, section(archive, "own"), tenant.NewBook(db.Control(), w.clock.now)),
-		Overlay: reported(t, section(archive, "reported"), w.clock.now), Router: resolver, Prober: prober, Cache: db.Cache(), Secret: []byte("scenario"), Now: w.clock.now, Log: log,
+		Overlay: reported(t, section(archive, "reported"), w.clock.now), Router: resolver, Prober: prober, Vendors: w.vendors, Cache: db.Cache(), Secret: []byte("scenario"), Now: w.clock.now, Log: log,
 	})
 	return w
 }
@@ -203,6 +205,7 @@ func (w *world) finish(t *testing.T) {
 	for _, fault := range w.faults {
 		t.Error(fault)
 	}
+	w.vendors.finish(t)
 	for host, left := range w.scripts {
 		if len(left) > 0 {
 			t.Errorf("%d connections to %s never came", len(left), host)
