@@ -3,14 +3,13 @@ package embedded
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -18,15 +17,16 @@ import (
 	"rcpt/internal/store"
 )
 
-// Each blob is a file: one line of header, then the content. The header holds
-// the version, so that one rename changes both. A Put writes a file of its own
-// in .new and renames it under the lock of the folder, which other processes
-// heed, too: what was acknowledged is there, what was not is nowhere.
-const (
-	blobMagic   = "rcpt-blob-1 "
-	versionSize = 16 // random octets: no two Puts have the same version
-	blobHeader  = len(blobMagic) + 2*versionSize + 1
-)
+// Each blob is a file with its content and nothing else, so that a person puts
+// files in and takes them out. A Put writes a file of its own in .new and renames
+// it under the lock of the folder, which other processes heed, too: what was
+// acknowledged is there, what was not is nowhere. What a person writes in place
+// can be read before it is whole.
+//
+// The version is what the file system tells: which file it is, its size, when
+// it was written. A number of a file is given again as soon as it is free, and
+// the clock of a file system has ticks of milliseconds; therefore a Put draws the
+// fraction of its second at random.
 
 // abandoned is the age from which on a file in .new has no writer any more.
 const abandoned = 24 * time.Hour
@@ -85,21 +85,37 @@ func (b *blobs) Put(ctx context.Context, name string, r io.Reader, opts ...store
 	return info, b.commit(name, f.Name(), opts)
 }
 
-// fill writes header and content and syncs them.
+// fill writes the content and syncs it.
 func (b *blobs) fill(ctx context.Context, f *os.File, r io.Reader) (store.BlobInfo, error) {
-	var octets [versionSize]byte
+	if _, err := io.Copy(f, untilDone{ctx, r}); err != nil {
+		return store.BlobInfo{}, err
+	}
+	var octets [4]byte
 	if _, err := io.ReadFull(b.random, octets[:]); err != nil {
 		return store.BlobInfo{}, fmt.Errorf("read randomness: %w", err)
 	}
-	info := store.BlobInfo{Version: hex.EncodeToString(octets[:]), Modified: b.now().UTC().Truncate(time.Second)}
-	if _, err := f.WriteString(blobMagic + info.Version + "\n"); err != nil {
-		return info, err
+	fraction := time.Duration(binary.BigEndian.Uint32(octets[:])) % time.Second
+	written := b.now().Truncate(time.Second).Add(fraction)
+	if err := errors.Join(os.Chtimes(f.Name(), written, written), f.Sync()); err != nil {
+		return store.BlobInfo{}, err
 	}
-	var err error
-	if info.Size, err = io.Copy(f, untilDone{ctx, r}); err != nil {
-		return info, err
+	file, err := f.Stat()
+	if err != nil {
+		return store.BlobInfo{}, err
 	}
-	return info, errors.Join(os.Chtimes(f.Name(), info.Modified, info.Modified), f.Sync())
+	return blobInfo("", file), nil
+}
+
+// blobInfo tells of a file as of a blob.
+func blobInfo(name string, file fs.FileInfo) store.BlobInfo {
+	number := uint64(0)
+	if about, ok := file.Sys().(*syscall.Stat_t); ok {
+		number = about.Ino
+	}
+	return store.BlobInfo{
+		Name: name, Size: file.Size(), Modified: file.ModTime().UTC().Truncate(time.Second),
+		Version: fmt.Sprintf("%x-%x-%x", number, file.ModTime().UnixNano(), file.Size()),
+	}
 }
 
 // untilDone is a reader that ends with its context.
@@ -122,7 +138,6 @@ func (b *blobs) commit(name, file string, opts []store.PutOption) error {
 		return err
 	}
 	defer unlock()
-	path := b.path(name)
 	for _, o := range opts {
 		info, err := b.stat(name)
 		absent := errors.Is(err, store.ErrNotFound)
@@ -133,7 +148,8 @@ func (b *blobs) commit(name, file string, opts []store.PutOption) error {
 			return fmt.Errorf("put %s: %w", name, store.ErrCondition)
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	path, err := b.room(name)
+	if err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
 	if err := os.Rename(file, path); err != nil {
@@ -190,7 +206,7 @@ func (b *blobs) Open(ctx context.Context, name string, offset, length int64, unl
 	if length >= 0 {
 		rest = min(rest, length)
 	}
-	return &part{Reader: untilDone{ctx, io.NewSectionReader(f, int64(blobHeader)+offset, rest)}, Closer: f}, info, nil
+	return &part{Reader: untilDone{ctx, io.NewSectionReader(f, offset, rest)}, Closer: f}, info, nil
 }
 
 // part is what Open returns.
@@ -207,70 +223,40 @@ func (b *blobs) Stat(ctx context.Context, name string) (store.BlobInfo, error) {
 }
 
 func (b *blobs) stat(name string) (store.BlobInfo, error) {
-	f, info, err := b.open(name)
-	if err != nil {
-		return info, err
+	for _, path := range b.places(name) {
+		file, err := os.Stat(path)
+		switch {
+		case err == nil && file.Mode().IsRegular():
+			return blobInfo(name, file), nil
+		case err != nil && !nothing(err):
+			return store.BlobInfo{}, fmt.Errorf("look for %s: %w", name, err)
+		}
 	}
-	return info, f.Close()
+	return store.BlobInfo{}, fmt.Errorf("look for %s: %w", name, store.ErrNotFound)
 }
 
-// open returns the file of a blob, to be read behind its header.
+// open returns the file of a blob.
 func (b *blobs) open(name string) (*os.File, store.BlobInfo, error) {
-	f, err := os.Open(b.path(name))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, store.BlobInfo{}, fmt.Errorf("open %s: %w", name, store.ErrNotFound)
+	for _, path := range b.places(name) {
+		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe that somebody left there shall not hold us up
+		if nothing(err) {
+			continue
+		}
+		if err != nil {
+			return nil, store.BlobInfo{}, fmt.Errorf("open %s: %w", name, err)
+		}
+		file, err := f.Stat()
+		if err == nil && file.Mode().IsRegular() {
+			return f, blobInfo(name, file), nil
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, store.BlobInfo{}, fmt.Errorf("open %s: %w", name, err)
+		}
 	}
-	if err != nil {
-		return nil, store.BlobInfo{}, fmt.Errorf("open %s: %w", name, err)
-	}
-	file, err := f.Stat()
-	header := make([]byte, blobHeader)
-	if err == nil {
-		_, err = io.ReadFull(io.NewSectionReader(f, 0, int64(blobHeader)), header)
-	}
-	version, ok := strings.CutPrefix(string(header), blobMagic)
-	if err != nil || !ok {
-		return nil, store.BlobInfo{}, errors.Join(fmt.Errorf("%w: %s is no blob", ErrDamaged, f.Name()), err, f.Close())
-	}
-	return f, store.BlobInfo{
-		Name: name, Size: file.Size() - int64(blobHeader), Version: version[:2*versionSize],
-		Modified: file.ModTime().UTC().Truncate(time.Second),
-	}, nil
+	return nil, store.BlobInfo{}, fmt.Errorf("open %s: %w", name, store.ErrNotFound)
 }
 
-func (b *blobs) Delete(ctx context.Context, names ...string) error {
-	for _, name := range names {
-		if err := store.CheckBlobName(name); err != nil {
-			return err
-		}
-	}
-	for _, name := range names {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := b.remove(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// remove deletes a blob, and the folders that become empty.
-func (b *blobs) remove(name string) error {
-	unlock, err := b.lock()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	path := b.path(name)
-	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("delete %s: %w", name, err)
-	}
-	dir := filepath.Dir(path)
-	for len(dir) > len(b.dir) && os.Remove(dir) == nil {
-		dir = filepath.Dir(dir)
-	}
-	return syncDir(dir)
+// nothing reports an error that says that there is no file of this path.
+func nothing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -123,7 +123,7 @@ func (b *blobs) serve(w http.ResponseWriter, r *http.Request, l link) {
 	w.Header().Set("Content-Disposition", cmp.Or(disposition, "attachment"))
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("ETag", strconv.Quote(info.Version))
-	http.ServeContent(w, r, "", info.Modified, io.NewSectionReader(f, int64(blobHeader), info.Size))
+	http.ServeContent(w, r, "", info.Modified, io.NewSectionReader(f, 0, info.Size))
 }
 
 // receive writes the body as the blob, if it comes whole and is not too long.

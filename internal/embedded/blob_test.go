@@ -85,20 +85,6 @@ func TestBlobWithoutURLMakesNoLinks(t *testing.T) {
 	}
 }
 
-func TestBlobTellsWhatIsNoBlob(t *testing.T) {
-	dir := t.TempDir()
-	blob := openBlobs(t, dir, embedded.Options{})
-	if _, err := blob.Put(t.Context(), "folder/a.txt", strings.NewReader("x")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "blob", "folder=", "a.txt"), []byte("written by hand"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := blob.Stat(t.Context(), "folder/a.txt"); !errors.Is(err, embedded.ErrDamaged) {
-		t.Errorf("Stat: %v, want ErrDamaged", err)
-	}
-}
-
 func TestBlobsOfKilledWritersAreSweptAway(t *testing.T) {
 	dir := t.TempDir()
 	db := mustOpen(t, dir, embedded.Options{})

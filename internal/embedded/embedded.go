@@ -6,7 +6,7 @@
 //	            messages of queues (queue_bucket.go) and the executions of
 //	            workflows (workflow_bucket.go) are in it too
 //	cache.db    what can be fetched again: written through the kernel, not synced
-//	blob/       files, see blob.go; every Put is synced to the disk
+//	blob/       files, as they are (blob.go); every Put is synced to the disk
 //	cache.db.damaged  a cache.db that could not be read, moved aside
 //	vault.key   the key that wraps the data keys of sealed values
 //	secret      the key of keyed hashes, if the settings give none
