@@ -121,6 +121,10 @@ type Options struct {
 	// written beside it, under results/. Empty: the list came otherwise.
 	Drop string `json:"drop,omitempty"`
 
+	// Base is how the outside reaches us, for the URL of the results. Empty: it is
+	// not known.
+	Base string `json:"base,omitempty"`
+
 	// Monthly is the key's limit of checks a month when the job was made, 0 for
 	// none.
 	Monthly int64 `json:"monthly,omitempty"`
@@ -141,12 +145,28 @@ type Tally struct {
 
 // Add counts n rows with one answer.
 func (t *Tally) Add(s verdict.Status, r verdict.Reason, n int64) {
-	if t.ByStatus == nil {
-		t.ByStatus, t.ByReason = make(map[verdict.Status]int64), make(map[verdict.Reason]int64)
-	}
+	t.init()
 	t.Rows += n
 	t.ByStatus[s] += n
 	t.ByReason[r] += n
+}
+
+func (t *Tally) init() {
+	if t.ByStatus == nil {
+		t.ByStatus, t.ByReason = make(map[verdict.Status]int64), make(map[verdict.Reason]int64)
+	}
+}
+
+// Join counts what another tally counted.
+func (t *Tally) Join(other Tally) {
+	t.init()
+	for status, n := range other.ByStatus {
+		t.ByStatus[status] += n
+	}
+	for reason, n := range other.ByReason {
+		t.ByReason[reason] += n
+	}
+	t.Rows += other.Rows
 }
 
 // Job is one list and how far it is. It is a copy: changing it changes nothing.

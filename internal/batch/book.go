@@ -59,6 +59,7 @@ type Draft struct {
 
 	Source Source    // a list that is there already
 	Input  io.Reader // or the list itself
+	Rows   int64     // of the list, if that is known; for people
 
 	Deadline time.Duration // from now on; 0: DefaultDeadline
 	Keep     time.Duration // 0: DefaultKeep
@@ -76,7 +77,7 @@ type Draft struct {
 // one job.
 func (b *Book) Create(ctx context.Context, d Draft) (Job, error) {
 	if job, found, err := b.before(ctx, d); err != nil || found {
-		return job, err
+		return b.again(ctx, job, err)
 	}
 	job, err := b.draft(d)
 	if err != nil {
@@ -96,16 +97,30 @@ func (b *Book) Create(ctx context.Context, d Draft) (Job, error) {
 	switch err := b.keep(ctx, job, d); {
 	case errors.Is(err, store.ErrCondition) && d.Once != "":
 		if job, found, err := b.before(ctx, d); err != nil || found {
-			return job, err
+			return b.again(ctx, job, err)
 		}
 		return Job{}, fmt.Errorf("keep job: %w", store.ErrThrottled)
 	case err != nil:
 		return Job{}, fmt.Errorf("keep job: %w", err)
 	}
+	b.begin(ctx, job)
+	return job, nil
+}
+
+// again returns a job that was kept before, begun: whoever kept it may have died
+// then, and its message comes a minute later.
+func (b *Book) again(ctx context.Context, job Job, err error) (Job, error) {
+	if err == nil && job.Status == Queued {
+		b.begin(ctx, job)
+	}
+	return job, err
+}
+
+// begin begins the execution of a job. If that fails its message will.
+func (b *Book) begin(ctx context.Context, job Job) {
 	if err := b.start(ctx, job.ID); err != nil {
 		b.Log.WarnContext(ctx, "job not begun yet", "job", job.ID, "error", err)
 	}
-	return job, nil
 }
 
 // draft makes a job with an id nobody has.
@@ -124,7 +139,7 @@ func (b *Book) draft(d Draft) (Job, error) {
 	}
 	return Job{
 		ID: "job_" + id, Account: d.Account, Key: d.Key, Test: d.Test, Status: Queued, Options: d.Options,
-		Source: d.Source, CreatedAt: now, Deadline: now.Add(deadline), Keep: keep,
+		Source: d.Source, Total: d.Rows, CreatedAt: now, Deadline: now.Add(deadline), Keep: keep,
 	}, nil
 }
 
@@ -210,9 +225,12 @@ func (b *Book) Start(ctx context.Context, id string) error {
 	return b.start(ctx, id)
 }
 
+// isJob reports whether a text may be the id of a job.
+func isJob(id string) bool { return strings.HasPrefix(id, "job_") && len(id) <= 64 }
+
 // Load returns a job whoever it belongs to. ErrJob when there is none.
 func (b *Book) Load(ctx context.Context, id string) (Job, error) {
-	if !strings.HasPrefix(id, "job_") || len(id) > 64 {
+	if !isJob(id) {
 		return Job{}, ErrJob
 	}
 	item, err := b.Table.Get(ctx, jobKey(id))
@@ -292,6 +310,12 @@ func (b *Book) send(ctx context.Context, account string, messages ...Message) er
 // Send puts messages of a job into the queue of probes.
 func (b *Book) Send(ctx context.Context, job Job, messages ...Message) error {
 	return b.send(ctx, job.Account, messages...)
+}
+
+// PutOff sends a message again that came before its time, or is to come later, for
+// whoever shares the queue.
+func (b *Book) PutOff(ctx context.Context, account string, m Message) error {
+	return b.send(ctx, account, m)
 }
 
 // groupOf names the account in words that a queue takes.

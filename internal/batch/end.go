@@ -176,21 +176,8 @@ func (b *Book) Forget(ctx context.Context, job Job) error {
 			return fmt.Errorf("delete upload of job %s: %w", job.ID, err)
 		}
 	}
-	for after := ""; ; {
-		page, err := b.Blob.List(ctx, string(FilesOf(job.ID)), after, store.MaxBlobPage)
-		if err != nil {
-			return fmt.Errorf("list files of job %s: %w", job.ID, err)
-		}
-		names := make([]string, len(page.Blobs))
-		for i, blob := range page.Blobs {
-			names[i] = blob.Name
-		}
-		if err := b.Blob.Delete(ctx, names...); err != nil {
-			return fmt.Errorf("delete files of job %s: %w", job.ID, err)
-		}
-		if after = page.Next; after == "" {
-			break
-		}
+	if err := b.remove(ctx, string(FilesOf(job.ID))); err != nil {
+		return fmt.Errorf("delete files of job %s: %w", job.ID, err)
 	}
 	// Markers expire by themselves: there may be fifty thousand of them.
 	err := b.Table.Transact(ctx, []store.Op{
@@ -200,4 +187,35 @@ func (b *Book) Forget(ctx context.Context, job Job) error {
 		return fmt.Errorf("delete job %s: %w", job.ID, err)
 	}
 	return nil
+}
+
+// Tidy removes the files that nobody needs after the end of a job: what is left
+// are its rows, answers and documents.
+func (b *Book) Tidy(ctx context.Context, id string) error {
+	for _, prefix := range FilesOf(id).passing() {
+		if err := b.remove(ctx, prefix); err != nil {
+			return fmt.Errorf("tidy job %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// remove deletes all blobs whose names begin with prefix.
+func (b *Book) remove(ctx context.Context, prefix string) error {
+	for after := ""; ; {
+		page, err := b.Blob.List(ctx, prefix, after, store.MaxBlobPage)
+		if err != nil {
+			return err
+		}
+		names := make([]string, len(page.Blobs))
+		for i, blob := range page.Blobs {
+			names[i] = blob.Name
+		}
+		if err := b.Blob.Delete(ctx, names...); err != nil {
+			return err
+		}
+		if after = page.Next; after == "" {
+			return nil
+		}
+	}
 }

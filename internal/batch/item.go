@@ -60,7 +60,7 @@ func jobItem(j Job) (store.Item, error) {
 	}
 	return store.Item{Key: jobKey(j.ID), Expires: forgottenBy(j), Attrs: store.Attrs{
 		accountAttr: j.Account, keyAttr: j.Key, testAttr: j.Test, statusAttr: string(j.Status),
-		optionsAttr: string(options), blobAttr: j.Source.Blob, versionAttr: j.Source.Version,
+		optionsAttr: string(options), totalAttr: j.Total, blobAttr: j.Source.Blob, versionAttr: j.Source.Version,
 		createdAttr: j.CreatedAt.UnixMilli(), deadlineAttr: j.Deadline.UnixMilli(), keepAttr: j.Keep.Milliseconds(),
 	}}, nil
 }

@@ -25,7 +25,7 @@ type Message struct {
 	Job       string `json:"job,omitempty"`
 	Shard     int64  `json:"shard,omitempty"`
 	Attempt   int64  `json:"attempt,omitempty"` // of the shard, from 0; of a recheck likewise
-	Rest      string `json:"rest,omitempty"`    // blob with the addresses of the attempt, if it is not the first
+	Items     string `json:"items,omitempty"`   // blob with the addresses of the attempt: a plan.Shard, then what batch/prober left
 	Recheck   string `json:"recheck,omitempty"` // id
 	NotBefore int64  `json:"not_before,omitempty"`
 }

@@ -25,25 +25,28 @@ func (f Files) Rows(chunk int64) string { return fmt.Sprintf("%srows/%05d", f, c
 // Split is a chunk dealt into partitions, see batch/plan.
 func (f Files) Split(chunk int64) string { return fmt.Sprintf("%ssplit/%05d", f, chunk) }
 
-// Pass is the outcome of planning one pass of a partition.
+// Counts is how many rows each partition has up to the chunk before this one, as
+// JSON.
+func (f Files) Counts(chunk int64) string { return fmt.Sprintf("%scounts/%05d", f, chunk) }
+
+// Passes is what the names of all passes begin with.
+func (f Files) Passes() string { return string(f) + "plan/" }
+
+// Pass is the outcome of planning one pass of a partition, as JSON.
 func (f Files) Pass(partition, pass int) string {
-	return fmt.Sprintf("%splan/%05d.%05d", f, partition, pass)
+	return fmt.Sprintf("%s%05d.%05d", f.Passes(), partition, pass)
 }
 
-// Known is the answers that planning a pass found without the network.
-func (f Files) Known(partition, pass int) string {
-	return fmt.Sprintf("%sknown/%05d.%05d", f, partition, pass)
+// Known is the answers that planning a pass found without the network. It has a
+// name of its own each time it is written, as Shard and Found: what an outcome or
+// a marker names is never written again.
+func (f Files) Known(partition, pass int, unique string) string {
+	return fmt.Sprintf("%sknown/%05d.%05d.%s", f, partition, pass, unique)
 }
 
 // Shard is what an attempt at a shard asks about.
-func (f Files) Shard(shard, attempt int64) string {
-	return fmt.Sprintf("%sshards/%07d.%03d", f, shard, attempt)
-}
-
-// Rest is a shard of a further attempt. Like Found it has a name of its own each
-// time it is written, so that what a marker names is never written again.
-func (f Files) Rest(shard, attempt int64, unique string) string {
-	return f.Shard(shard, attempt) + "." + unique
+func (f Files) Shard(shard, attempt int64, unique string) string {
+	return fmt.Sprintf("%sshards/%07d.%03d.%s", f, shard, attempt, unique)
 }
 
 // Found is the answers of one attempt.
@@ -51,9 +54,12 @@ func (f Files) Found(shard, attempt int64, unique string) string {
 	return fmt.Sprintf("%sfound/%07d.%03d.%s", f, shard, attempt, unique)
 }
 
+// Scattered is what the names of all files of answers by chunk begin with.
+func (f Files) Scattered() string { return string(f) + "scatter/" }
+
 // Scatter is a file of answers by chunk.
 func (f Files) Scatter(batch, part int64) string {
-	return fmt.Sprintf("%sscatter/%05d.%05d", f, batch, part)
+	return fmt.Sprintf("%s%05d.%05d", f.Scattered(), batch, part)
 }
 
 // Answers is the answers to the rows of a chunk, in their order.
@@ -65,6 +71,9 @@ func (f Files) Part(filter string, chunk int64, format string) string {
 	return fmt.Sprintf("%sparts/%s/%05d.%s", f, filter, chunk, format)
 }
 
+// Tally is the counts of a chunk of the results, as JSON.
+func (f Files) Tally(chunk int64) string { return fmt.Sprintf("%stally/%05d", f, chunk) }
+
 // Output is a whole document.
 func (f Files) Output(filter, format string) string {
 	return fmt.Sprintf("%sout/%s.%s", f, filter, format)
@@ -73,11 +82,23 @@ func (f Files) Output(filter, format string) string {
 // Layout is the columns of the list, as JSON of a rows.Layout.
 func (f Files) Layout() string { return string(f) + "layout.json" }
 
+// passing are what the names of files begin with that a job needs only while it
+// is under way.
+func (f Files) passing() (prefixes []string) {
+	for _, kind := range []string{"input", "state/", "split/", "counts/", "plan/", "known/", "shards/", "found/", "scatter/", "parts/" + everything + "/"} {
+		prefixes = append(prefixes, string(f)+kind)
+	}
+	return prefixes
+}
+
+// everything is the filter that keeps all rows, in names of files.
+const everything = "all"
+
 // UploadPrefix is what the names of uploaded lists begin with.
 const UploadPrefix = "uploads/"
 
-// Upload is where an uploaded list of an account lies.
-func Upload(account, id string) string { return UploadPrefix + groupOf(account) + "/" + id }
+// uploadName is where an uploaded list of an account lies.
+func uploadName(account, id string) string { return UploadPrefix + groupOf(account) + "/" + id }
 
 // Dropped takes the name of a file in a drop folder apart: drop/<key id>/NAME.
 func Dropped(blob string) (key, name string, ok bool) {

@@ -98,6 +98,29 @@ func (b *Book) Marked(ctx context.Context, job string, shard, attempt int64) (Ma
 	return markOf(item), true, nil
 }
 
+// Look returns a job and, if there is one, the mark of an attempt, with one call.
+// ErrJob when there is no such job.
+func (b *Book) Look(ctx context.Context, id string, shard, attempt int64) (job Job, m Mark, marked bool, err error) {
+	if !isJob(id) {
+		return Job{}, Mark{}, false, ErrJob
+	}
+	items, err := b.Table.BatchGet(ctx, []store.Key{jobKey(id), markKey(id, shard, attempt)})
+	if err != nil {
+		return Job{}, Mark{}, false, fmt.Errorf("read job %s: %w", id, err)
+	}
+	err = ErrJob
+	for _, item := range items {
+		if item.Key.Sort != "" {
+			m, marked = markOf(item), true
+			continue
+		}
+		if job, err = jobOf(item); err != nil {
+			return Job{}, Mark{}, false, err
+		}
+	}
+	return job, m, marked, err
+}
+
 // Marks returns a page of the marks of a job, by shard and attempt, behind
 // after; next is empty when there are no more.
 func (b *Book) Marks(ctx context.Context, job, after string, limit int) (marks []Mark, next string, err error) {

@@ -1,6 +1,12 @@
 package intake
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrList: the list cannot be read. It always comes as an *Error.
+var ErrList = errors.New("list not readable")
 
 // Kind says in one word why a list cannot be read.
 type Kind string
@@ -36,3 +42,6 @@ type Error struct {
 func (e *Error) Error() string {
 	return fmt.Sprintf("row %d, octet %d: %s: %s", e.Row, e.Byte, e.Problem, e.Fix)
 }
+
+// Unwrap returns ErrList.
+func (e *Error) Unwrap() error { return ErrList }
