@@ -13,11 +13,11 @@ cd "$(dirname "$0")/.."
 stack=${STACK:-rcpt}
 
 # An account that may run few environments at once, as new ones, cannot keep some
-# of them for webhooks: AWS would refuse the stack.
+# of them for webhooks: AWS would refuse the stack. Batch jobs must leave it some.
 limit=$(aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions --output text)
 if [ "$limit" -lt 200 ]; then
-	echo "this account may run $limit environments at once: none are kept for webhooks; ask AWS for 1000"
-	OVERRIDES="WebhookConcurrency=0 ${OVERRIDES:-}"
+	echo "this account may run $limit environments at once: none are kept for webhooks, 2 for batch jobs; ask AWS for 1000"
+	OVERRIDES="WebhookConcurrency=0 ProbeConcurrency=2 ${OVERRIDES:-}"
 fi
 
 # shellcheck disable=SC2086 # each override is a word

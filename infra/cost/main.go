@@ -1,7 +1,8 @@
-// Command cost prints what rcpt costs on AWS: fixed per month, and for 1,000
-// real-time checks. The calls a check makes stand in calls.json, which the tests
-// of infra/test-aws/flow measure and compare; the prices below are those of
-// us-east-1, on demand, without free tier, as of November 2026.
+// Command cost prints what rcpt costs on AWS: fixed per month, for 1,000
+// real-time checks, and for a batch job of a million rows. The calls a check makes
+// stand in calls.json, which the tests of infra/test-aws/flow measure and compare;
+// those of a job are reckoned (batch.go). Prices are those of us-east-1, on demand,
+// without free tier, as of November 2026.
 package main
 
 import (
@@ -55,8 +56,8 @@ const (
 // What template.yaml and infra/vpc.yaml watch, and the metrics of our own that are
 // seen in a month with traffic: their number grows with functions and providers.
 const (
-	watched = 24
-	metrics = 40
+	watched = 43
+	metrics = 60
 )
 
 func main() {
@@ -71,6 +72,11 @@ func main() {
 		row(out, kind, measured[kind], kind == "full")
 	}
 	_ = out.Flush()
+	fmt.Println()
+	if err := job(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "cost:", err)
+		os.Exit(1)
+	}
 	fmt.Println()
 	month(os.Stdout)
 }

@@ -6,7 +6,7 @@ check_template() {
 	.build/aws/python/bin/cfn-lint template.yaml infra/*.yaml
 	echo "passed cfn-lint"
 	(cd infra/test-aws/template && PYTHONDONTWRITEBYTECODE=1 "$OLDPWD/.build/aws/python/bin/python" -m unittest)
-	for machine in internal/store/storetest/testdata/*.asl.json; do
+	for machine in infra/statemachine/*.asl.json internal/store/storetest/testdata/*.asl.json; do
 		.build/aws/node/node_modules/.bin/asl-validator --json-path "$machine"
 	done
 }

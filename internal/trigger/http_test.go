@@ -52,7 +52,7 @@ func echo(t *testing.T) http.Handler {
 }
 
 func TestEverySampleEventReachesTheHandlerWhole(t *testing.T) {
-	for _, function := range []string{"verify", "account", "webhooks"} {
+	for _, function := range []string{"verify", "account", "webhooks", "jobs", "providers"} {
 		files, err := filepath.Glob("../../events/" + function + "/*.json")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no sample events of %s: %v", function, err)

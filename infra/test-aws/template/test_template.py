@@ -1,8 +1,11 @@
 """What template.yaml promises, asserted on what AWS makes of it."""
 
+import graphlib
+import json
+import re
 import unittest
 
-from translate import Stack, load, translated
+from translate import ROOT, Stack, load, translated
 
 REQUIRED = {"Helo": "probe.example.com", "MailFrom": "verify@example.com"}
 
@@ -34,7 +37,7 @@ class EveryNatMode(unittest.TestCase):
     def test_only_functions_that_speak_smtp_are_in_the_vpc(self):
         s = stack(NatMode="gateway", EgressCheck="mx.example.com:25")
         inside = {name for name, f in s.of("AWS::Lambda::Function").items() if "VpcConfig" in f["Properties"]}
-        self.assertEqual(inside, {"VerifyFunction", "EgressCheckFunction"})
+        self.assertEqual(inside, {"VerifyFunction", "ProberFunction", "EgressCheckFunction"})
 
     def test_port_25_is_checked_where_it_can_be_open_and_somebody_is_named(self):
         for mode, named, checked in [("gateway", "mx.example.com:25", True), ("instance", "mx.example.com:25", True),
@@ -140,7 +143,7 @@ class Functions(unittest.TestCase):
             self.assertNotIn("ReservedConcurrentExecutions", f["Properties"], name)
 
     def test_gateway_gives_up_after_the_function(self):
-        for name in ("VerifyFunction", "AccountFunction", "WebhooksFunction"):
+        for name in ("VerifyFunction", "AccountFunction", "WebhooksFunction", "ProvidersFunction", "JobsFunction"):
             self.assertLess(self.stack.properties(name)["Timeout"], 30)
 
 
@@ -164,34 +167,141 @@ class Roles(unittest.TestCase):
 
     READ = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem"}
     WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    TRANSACT = WRITE | {"dynamodb:ConditionCheckItem"}
     FORGET = {"dynamodb:BatchGetItem", "dynamodb:DeleteItem"}
-    CHANGE = WRITE | {"dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}
+    CHANGE = TRANSACT | {"dynamodb:DeleteItem"}
+    MANY = {"dynamodb:BatchWriteItem"}
+    LOOK = {"s3:GetObject"}
+    KEEP = LOOK | {"s3:PutObject", "s3:AbortMultipartUpload"}
+    REMOVE = {"s3:DeleteObject"}
+    TAKE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+    SEND = {"sqs:SendMessage"}
+    SECRETS = {"kms:GenerateDataKey", "kms:Decrypt"}
+    TOKEN = {"states:SendTaskSuccess"}
+    START = {"states:StartExecution"}
+    MACHINE = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-jobs"
+    EXECUTIONS = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${AWS::StackName}-jobs:*"
 
     MAY = {
         "VerifyFunctionRole": {
             "ControlTable": READ | CHANGE,
-            "CacheTable": READ | CHANGE | {"dynamodb:BatchWriteItem"},
-            "${Bucket.Arn}/lists/*": {"s3:GetObject"},
+            "CacheTable": READ | CHANGE | MANY,
+            "${Bucket.Arn}/lists/*": LOOK,
             "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": SEND,
+            "VaultKey": SECRETS,
         },
         "AccountFunctionRole": {
-            "ControlTable": READ | CHANGE | {"dynamodb:BatchWriteItem"},
+            "ControlTable": READ | CHANGE | MANY,
             "CacheTable": FORGET,
-            "VaultKey": {"kms:GenerateDataKey", "kms:Decrypt"},
+            "VaultKey": SECRETS,
         },
         "WebhooksFunctionRole": {
             "ControlTable": WRITE | {"dynamodb:GetItem", "dynamodb:BatchGetItem"},
             "CacheTable": FORGET,
-            "VaultKey": {"kms:GenerateDataKey", "kms:Decrypt"},
+            "VaultKey": SECRETS,
+        },
+        "ProvidersFunctionRole": {
+            "ControlTable": READ | CHANGE | MANY,
+            "CacheTable": READ | CHANGE | MANY,
+            "VendorQueue": SEND,
+            "VaultKey": SECRETS,
+        },
+        "VendorQueueFunctionRole": {
+            "ControlTable": READ | CHANGE | MANY,
+            "CacheTable": READ | CHANGE | MANY,
+            "VendorQueue": SEND | TAKE,
+            "VaultKey": SECRETS,
+        },
+        "JobsFunctionRole": {
+            "ControlTable": READ | CHANGE,
+            "CacheTable": READ,
+            "${Bucket.Arn}/jobs/*": KEEP | REMOVE,
+            "${Bucket.Arn}/uploads/*": KEEP | REMOVE,
+            "${Bucket.Arn}/deliveries/*": KEEP | REMOVE,
+            "${Bucket.Arn}/lists/*": LOOK,
+            "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": SEND,
+            "DeliveryQueue": SEND,
+            MACHINE: START | {"states:SendTaskSuccess"},
+            EXECUTIONS: {"states:StopExecution"},
+        },
+        "DropFolderFunctionRole": {
+            "DropQueue": TAKE,
+            "ControlTable": READ | TRANSACT,
+            "${Bucket.Arn}/drop/*": LOOK,
+            "${Bucket.Arn}/results/*": KEEP,
+            "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": SEND,
+            MACHINE: START,
+        },
+        "PlannerFunctionRole": {
+            "ControlTable": READ | TRANSACT,
+            "CacheTable": READ | CHANGE | MANY,
+            "${Bucket.Arn}/jobs/*": KEEP,
+            "${Bucket.Arn}/uploads/*": LOOK,
+            "${Bucket.Arn}/drop/*": LOOK,
+            "${Bucket.Arn}/lists/*": LOOK,
+            "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": SEND,
+        },
+        "ProberFunctionRole": {
+            "ControlTable": READ | TRANSACT,
+            "CacheTable": READ | CHANGE | MANY,
+            "${Bucket.Arn}/jobs/*": KEEP,
+            "${Bucket.Arn}/deliveries/*": KEEP,
+            "${Bucket.Arn}/lists/*": LOOK,
+            "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": TAKE | SEND,
+            "DeliveryQueue": SEND,
+            MACHINE: START | TOKEN,
+            "VaultKey": SECRETS,
+        },
+        "DeadLetterFunctionRole": {
+            "ProbeDead": TAKE,
+            "ControlTable": READ | TRANSACT,
+            "${Bucket.Arn}/jobs/*": KEEP,
+            "${Bucket.Arn}/deliveries/*": KEEP,
+            "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": SEND,
+            "DeliveryQueue": SEND,
+            MACHINE: START | TOKEN,
+            "VaultKey": SECRETS,
+        },
+        "CollectorFunctionRole": {
+            "ControlTable": READ | CHANGE,
+            "${Bucket.Arn}/jobs/*": KEEP | REMOVE,
+            "${Bucket.Arn}/uploads/*": KEEP | REMOVE,
+            "${Bucket.Arn}/results/*": KEEP,
+            "${Bucket.Arn}/deliveries/*": KEEP | REMOVE,
+            "Bucket": {"s3:ListBucket"},
+            "ProbeQueue": SEND,
+            "DeliveryQueue": SEND,
+            MACHINE: TOKEN,
+        },
+        "NotifierFunctionRole": {
+            "ControlTable": READ | TRANSACT,
+            "${Bucket.Arn}/deliveries/*": LOOK,
+            "Bucket": {"s3:ListBucket"},
+            "DeliveryQueue": TAKE | SEND,
+            "VaultKey": {"kms:Decrypt"},
+        },
+        "JobMachineRole": {
+            "PlannerFunction": {"lambda:InvokeFunction"},
+            "CollectorFunction": {"lambda:InvokeFunction"},
+            "*": {  # no other form is known to it: Step Functions Developer Guide, "Logging using CloudWatch Logs"
+                "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+            },
         },
         "RefresherFunctionRole": {
             "${Bucket.Arn}/lists/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
             "Bucket": {"s3:ListBucket"},
-            "MissedSchedules": {"sqs:SendMessage"},
+            "MissedSchedules": SEND,
         },
         "EgressCheckFunctionRole": {
             "CacheTable": READ | WRITE,
-            "MissedSchedules": {"sqs:SendMessage"},
+            "MissedSchedules": SEND,
         },
         "RefresherFunctionDailyRole": {"RefresherFunction": {"lambda:InvokeFunction"}},
         "EgressCheckFunctionOftenRole": {"EgressCheckFunction": {"lambda:InvokeFunction"}},
@@ -221,11 +331,166 @@ class Roles(unittest.TestCase):
         for name, role in self.stack.of("AWS::IAM::Role").items():
             self.assertLessEqual(set(role["Properties"].get("ManagedPolicyArns", [])), self.MANAGED, name)
 
+    def statements(self):
+        for name, role in self.stack.of("AWS::IAM::Role").items():
+            for policy in role["Properties"].get("Policies", []):
+                for statement in as_list(policy["PolicyDocument"]["Statement"]):
+                    yield name, statement
+
     def test_data_keys_are_for_a_named_account_only(self):
-        for role in ("AccountFunctionRole", "WebhooksFunctionRole"):
-            statements = self.stack.properties(role)["Policies"][0]["PolicyDocument"]["Statement"]
-            (vault,) = [s for s in statements if ref(s["Resource"]) == "VaultKey"]
-            self.assertEqual(vault["Condition"], {"Null": {"kms:EncryptionContext:account": "false"}})
+        vaults = {name: s for name, s in self.statements() if ref(s["Resource"]) == "VaultKey"}
+        self.assertEqual(set(vaults), {name for name, may in self.MAY.items() if "VaultKey" in may})
+        for name, vault in vaults.items():
+            self.assertEqual(vault["Condition"], {"Null": {"kms:EncryptionContext:account": "false"}}, name)
+
+    def test_names_are_listed_only_where_files_may_be_read(self):
+        for name, listing in ((n, s) for n, s in self.statements() if "s3:ListBucket" in as_list(s["Action"])):
+            prefixes = as_list(listing["Condition"]["StringLike"]["s3:prefix"])
+            self.assertEqual({"${Bucket.Arn}/" + p for p in prefixes}, {r for r in self.MAY[name] if "${Bucket.Arn}/" in r}, name)
+
+
+class Queues(unittest.TestCase):
+    """Who takes from a queue, how long it may, and what becomes of what nobody can take."""
+
+    SOURCES = {
+        "ProberSource": ("ProberFunction", "ProbeQueue"),
+        "DeadLetterSource": ("DeadLetterFunction", "ProbeDead"),
+        "NotifierSource": ("NotifierFunction", "DeliveryQueue"),
+        "VendorQueueSource": ("VendorQueueFunction", "VendorQueue"),
+        "DropFolderSource": ("DropFolderFunction", "DropQueue"),
+    }
+
+    def setUp(self):
+        self.stack = stack()
+        self.queues = self.stack.of("AWS::SQS::Queue")
+
+    def test_each_queue_has_its_function(self):
+        sources = self.stack.of("AWS::Lambda::EventSourceMapping")
+        got = {name: (ref(s["Properties"]["FunctionName"]), ref(s["Properties"]["EventSourceArn"])) for name, s in sources.items()}
+        self.assertEqual(got, self.SOURCES)
+
+    def test_one_message_that_fails_comes_again_alone(self):
+        for name in self.SOURCES:
+            source = self.stack.properties(name)
+            self.assertEqual((source["BatchSize"], source["FunctionResponseTypes"]), (1, ["ReportBatchItemFailures"]), name)
+
+    def test_functions_at_once_are_bounded(self):
+        # Without a bound a burst is throttled, and each throttle counts as a try.
+        for name in self.SOURCES:
+            self.assertGreaterEqual(self.stack.properties(name)["ScalingConfig"]["MaximumConcurrency"], 2, name)
+        self.assertEqual(stack(ProbeConcurrency=7).properties("ProberSource")["ScalingConfig"]["MaximumConcurrency"], 7)
+
+    def test_a_message_is_not_given_to_a_second_function_while_the_first_may_run(self):
+        for function, queue in self.SOURCES.values():
+            visible = self.queues[queue]["Properties"]["VisibilityTimeout"]
+            self.assertGreaterEqual(visible, 6 * self.stack.properties(function)["Timeout"], queue)
+
+    def test_dead_letters_are_kept_as_long_as_can_be(self):
+        for queue in ("ProbeQueue", "DeliveryQueue", "VendorQueue", "DropQueue"):
+            p = self.queues[queue]["Properties"]
+            dead = self.queues[ref(p["RedrivePolicy"]["deadLetterTargetArn"])]["Properties"]
+            self.assertGreaterEqual(p["RedrivePolicy"]["maxReceiveCount"], 5, queue)
+            self.assertEqual(dead["MessageRetentionPeriod"], 14 * 24 * 3600, queue)
+            self.assertNotIn("RedrivePolicy", dead, queue)
+
+    def test_messages_are_kept_longer_than_a_job_may_take(self):
+        # internal/store promises 4 days; batch.MaxDeadline is 3.
+        for queue in ("ProbeQueue", "DeliveryQueue", "VendorQueue", "DropQueue"):
+            self.assertGreaterEqual(self.queues[queue]["Properties"]["MessageRetentionPeriod"], 4 * 24 * 3600, queue)
+
+    def test_messages_are_encrypted(self):
+        for queue in self.SOURCES.values():
+            self.assertTrue(self.queues[queue[1]]["Properties"]["SqsManagedSseEnabled"], queue)
+
+    def test_functions_that_feed_themselves_are_not_taken_for_runaways(self):
+        # Lambda ends a chain of about 16 turns through a queue unless it is told not to.
+        for name, may in Roles.MAY.items():
+            if any(Roles.SEND | Roles.TAKE <= actions for actions in may.values()):
+                function = name.removesuffix("Role")
+                self.assertEqual(self.stack.properties(function).get("RecursiveLoop"), "Allow", function)
+
+    def test_only_files_of_the_drop_folder_are_told_and_by_this_account(self):
+        (told,) = self.stack.properties("Bucket")["NotificationConfiguration"]["QueueConfigurations"]
+        self.assertEqual(ref(told["Queue"]), "DropQueue")
+        self.assertEqual(told["Filter"], {"S3Key": {"Rules": [{"Name": "prefix", "Value": "drop/"}]}})
+        (policy,) = self.stack.properties("DropQueuePolicy")["PolicyDocument"]["Statement"]
+        self.assertEqual(policy["Condition"], {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}})
+        self.assertEqual(self.stack.resources["Bucket"]["DependsOn"], "DropQueuePolicy")
+
+
+class Jobs(unittest.TestCase):
+    def setUp(self):
+        self.stack = stack()
+        self.machine = self.stack.properties("JobMachine")
+
+    def test_machine_is_the_file_that_runs_everywhere(self):
+        self.assertEqual(self.machine["DefinitionS3Location"], {"Bucket": "bucket", "Key": "infra/statemachine/job.asl.json"})
+        text = (ROOT / "infra/statemachine/job.asl.json").read_text()
+        names = {name: ref(value) for name, value in self.machine["DefinitionSubstitutions"].items()}
+        self.assertEqual(names, {"PlannerArn": "PlannerFunction", "CollectorArn": "CollectorFunction"})
+        self.assertEqual(set(re.findall(r"\$\{(\w+)\}", text)), set(names))
+
+    def test_machine_waits_longer_than_its_functions_may_run(self):
+        states = json.loads((ROOT / "infra/statemachine/job.asl.json").read_text())["States"]
+        for name, state in states.items():
+            if "TimeoutSeconds" in state:
+                function = re.search(r"\$\{(\w+)Arn\}", state["Parameters"]["FunctionName"])[1] + "Function"
+                self.assertGreater(state["TimeoutSeconds"], self.stack.properties(function)["Timeout"], name)
+
+    def test_executions_are_named_as_the_functions_know_them(self):
+        self.assertEqual(self.machine["StateMachineName"], {"Fn::Sub": "${AWS::StackName}-jobs"})
+        for name, f in self.stack.of("AWS::Lambda::Function").items():
+            known = f["Properties"]["Environment"]["Variables"].get("RCPT_STATE_MACHINE")
+            if known:
+                self.assertEqual(known, {"Fn::Sub": Roles.MACHINE}, name)
+
+    def test_machine_is_standard_traced_and_logs_no_data(self):
+        self.assertEqual(self.machine.get("StateMachineType", "STANDARD"), "STANDARD")
+        self.assertEqual(self.machine["TracingConfiguration"], {"Enabled": True})
+        logging = self.machine["LoggingConfiguration"]
+        self.assertEqual((logging["Level"], logging["IncludeExecutionData"]), ("ERROR", False))
+
+    def test_files_outlive_the_longest_job_and_no_more(self):
+        # batch.MaxDeadline and batch.MaxKeep: 3 and 90 days.
+        rules = {r["Prefix"]: r.get("ExpirationInDays") for r in self.rules(ResultsDays=11) if "Prefix" in r}
+        self.assertEqual(rules, {"uploads/": 7, "jobs/": 95, "deliveries/": 95, "drop/": 11, "results/": 11})
+
+    def test_what_crashes_leave_behind_is_removed(self):
+        self.assertIn({"DaysAfterInitiation": 1}, [r.get("AbortIncompleteMultipartUpload") for r in self.rules()])
+
+    def rules(self, **parameters):
+        return stack(**parameters).properties("Bucket")["LifecycleConfiguration"]["Rules"]
+
+
+class Circles(unittest.TestCase):
+    def test_no_resource_waits_for_itself(self):
+        # CloudFormation refuses circles; cfn-lint misses those through the API.
+        resources = stack(EgressCheck="mx.example.com:25").resources
+        needs = {name: named(resource) & set(resources) for name, resource in resources.items()}
+        try:
+            graphlib.TopologicalSorter(needs).prepare()
+        except graphlib.CycleError as circle:
+            self.fail(circle.args[1])
+
+
+def named(node):
+    """The resources that a part of the template names."""
+    if isinstance(node, list):
+        return set().union(*map(named, node))
+    if not isinstance(node, dict):
+        return set()
+    found = set()
+    for key, value in node.items():
+        if key in ("Ref", "DependsOn"):
+            found |= set(as_list(value))
+        elif key == "Fn::GetAtt":
+            found.add(value[0])
+        elif key == "Fn::Sub":
+            text = as_list(value)[0]
+            found |= {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", text)} | named(as_list(value)[1:])
+        else:
+            found |= named(value)
+    return found
 
 
 class Api(unittest.TestCase):
@@ -234,6 +499,25 @@ class Api(unittest.TestCase):
 
     def test_paths_are_not_prefixed(self):
         self.assertEqual(self.stack.properties("ApiApiGatewayDefaultStage")["StageName"], "$default")
+
+    def test_every_path_leads_to_the_function_that_has_it(self):
+        code = (ROOT / "internal/httpapi/route.go").read_text()
+        served = {(part, path) for part, path in re.findall(r'\{(\w+)Part, "[A-Z]+", "(/[^"]*)"', code)}
+        self.assertGreater(len(served), 20)
+        for part, path in served:
+            with self.subTest(path):
+                self.assertEqual(self.function_at(re.sub(r"\{.*?\}", "x", path)).lower(), part + "function")
+
+    def function_at(self, path):
+        """What the gateway does: whole paths before variables, those before the greedy one, then the default."""
+        found = []
+        for route, methods in self.stack.properties("Api")["Body"]["paths"].items():
+            (integration,) = {json.dumps(m["x-amazon-apigateway-integration"]) for m in methods.values()}
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route).replace(r"\{proxy\+\}", ".+"))
+            if route == "/$default" or re.fullmatch(pattern, path):
+                rank = (route != "/$default", "{proxy+}" not in route, "{" not in route, len(route))
+                found.append((rank, re.search(r"\$\{(\w+)\.Arn\}", integration)[1]))
+        return max(found)[1]
 
     def test_access_log_names_no_path_and_no_query(self):
         format = self.stack.properties("ApiApiGatewayDefaultStage")["AccessLogSettings"]["Format"]
