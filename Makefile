@@ -5,8 +5,10 @@ FUZZTIME  ?= 60s
 ENV       := CGO_ENABLED=0
 PACKAGES  := ./...
 FUNCTIONS := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
-# The tracer brings grpc, and that a tracer of its own, unless told not to.
-TAGS      := lambda.norpc,grpcnotrace
+# The tracer brings grpc, and that a tracer of its own, unless told not to. Who
+# traces its own steps is told in internal/telemetry.
+TRACED    := account egresscheck verify webhooks
+TAGS       = lambda.norpc,grpcnotrace$(UNTRACED)
 VERSION   := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: help
@@ -19,6 +21,12 @@ run: ## run the product on this machine (storage in .local; settings in the READ
 	@$(ENV) go build -o .build/local ./infra/local
 	@exec .build/local
 
+.PHONY: job
+job: ## check a list: FILE=list.csv, and maybe FORMAT=csv|jsonl|json MODE=soft|full POLICY=name COLUMN=name (RCPT_URL and RCPT_KEY, else those of .local)
+	@mkdir -p .build
+	@$(ENV) go build -o .build/job ./infra/job
+	@exec .build/job -format "$(FORMAT)" -mode "$(MODE)" -policy "$(POLICY)" -column "$(COLUMN)" $(if $(FILE),"$(FILE)")
+
 .PHONY: test
 test: lint ## everything that needs only Go: format, vet, lint, unit and end-to-end tests
 	go test $(PACKAGES)
@@ -28,9 +36,14 @@ race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(PACKAGES)
 
 .PHONY: test-api
-test-api: .build/schemathesis ## schemathesis and the programs of /docs against a running rcpt (Python 3, Node 20, curl)
+test-api: .build/schemathesis ## schemathesis, the programs of /docs and a receiver of webhooks against a running rcpt (Python 3, Node 20, npm, curl)
 	@$(ENV) go build -o .build/local ./infra/local
 	@infra/test-api/run.sh
+	@infra/test-webhook/run.sh
+
+.PHONY: drill
+drill: ## jobs of 20,000 and 300,000 rows while the product is killed 20 times, and while everything comes twice
+	DRILL=full go test -count=1 -timeout 20m -v -run 'SurvivesDeaths|EverythingComesTwice' ./infra/local
 
 .build/schemathesis: infra/test-api/requirements.txt
 	@rm -rf $@
@@ -46,9 +59,10 @@ build: $(FUNCTIONS:%=.build/%.zip) ## the functions as archives for Lambda: .bui
 	GOOS=linux GOARCH=arm64 $(ENV) go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X rcpt/internal/function.version=$(VERSION)' -o .build/$*/bootstrap ./functions/$*
 	@go run ./infra/zip .build/$*/bootstrap $@
 
-# What runs once a day tells everything in a line of its log: no tracer, which
-# would bring 8 MB.
-.build/refresher.zip: TAGS := lambda.norpc,notrace
+$(filter-out $(TRACED:%=.build/%.zip),$(FUNCTIONS:%=.build/%.zip)): UNTRACED := ,notrace
+
+# Of HTTP/2, 0.5 MB, it has no use: it asks services of AWS alone.
+.build/jobs.zip: TAGS := lambda.norpc,grpcnotrace,notrace,nethttpomithttp2
 
 FORCE:
 

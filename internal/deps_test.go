@@ -28,23 +28,29 @@ const policy = `
 	esp       : address overlay reply
 	egress    : mx store
 	hooks     : esp overlay store
+	suppress  : address batch/intake store
 
+	enroll  : address lists lists/tenant overlay store suppress vendors verdict
 	verify  : address lists lists/tenant mx overlay pace reply smtpprobe store verdict
-	httpapi : address esp hooks httpapi/docs keys lists/tenant overlay store usage verdict verify
+	httpapi : address batch/intake enroll esp hooks httpapi/docs keys lists/tenant notify overlay store suppress usage vendors verdict verify batch batch/collector batch/planner batch/results
+	notify  : safedial store
 	trigger :
 
-	app      : address config egress esp hooks httpapi keys lists lists/refresh lists/tenant mx overlay pace reply safedial sim smtpprobe store usage verdict verify
+	app      : address batch batch/prober batch/recheck config egress enroll esp hooks httpapi keys lists lists/refresh lists/tenant mx notify overlay pace reply safedial sim smtpprobe store suppress usage vendors verdict verify batch/collector batch/drop batch/planner trigger
 	embedded : embedded/asl store
 	cloud/wire :
 	cloud/dynamo cloud/s3 cloud/sfn cloud/sqs : cloud/wire store
+	cloud/s3read : store
 	cloud/kms : store
 	cloud :
 
 	batch           : store verdict verify
-	batch/planner   : address batch batch/intake batch/plan batch/results batch/rows store usage verdict verify
-	batch/prober    : address batch batch/plan batch/results batch/rows store usage verdict verify
-	batch/collector : batch batch/results batch/rows notify store verdict
-	batch/recheck   : address batch notify store verdict verify
+	batch/planner   : batch batch/intake batch/plan batch/record batch/results batch/rows store usage verdict verify
+	batch/prober    : address batch batch/plan batch/record batch/results batch/retry batch/rows store usage verdict verify
+	batch/collector : batch batch/jsonjs batch/record batch/results batch/rows notify store verdict
+	batch/drop      : batch keys store verify
+	batch/recheck   : address batch batch/jsonjs batch/retry notify store usage verdict verify
+	batch/retry     : reply smtpprobe verdict verify
 	batch/jsonjs batch/record :
 	batch/rows      : batch/record
 	batch/intake    : batch/jsonjs batch/rows store
@@ -62,17 +68,22 @@ const policy = `
 	mx/mxtest       :
 	sim/vendordouble :
 
-	infra/bench        : embedded infra/bench/closed infra/host lists mx pace safedial smtpprobe store verdict verify
+	infra/bench        : address embedded infra/bench/closed infra/bench/jobs infra/host lists mx pace safedial sim/vendordouble smtpprobe store vendors verdict verify
 	infra/bench/closed :
+	infra/bench/jobs   : app batch batch/prober config embedded sim store verdict verify
 	infra/adminkey   : cloud cloud/dynamo cloud/kms keys store
 	infra/cost       :
 	infra/host       :
 	infra/zip        :
 	infra/test-mta   : address mx pace reply safedial smtpprobe
 	infra/lists      : lists lists/build lists/nameset
-	infra/local      : app config egress embedded httpapi keys lists/refresh sim trigger
+	infra/local      : app config egress embedded embedded/asl httpapi infra/statemachine keys lists/refresh sim sim/vendordouble store trigger
+	infra/job infra/statemachine :
 	function : app cloud config telemetry trigger
-	functions/account functions/egresscheck functions/refresher functions/verify functions/webhooks : app cloud/dynamo cloud/kms cloud/s3 egress function trigger
+	functions/account functions/egresscheck functions/refresher functions/verify functions/webhooks functions/collector functions/jobs functions/dropfolder functions/planner : app cloud/dynamo cloud/kms cloud/s3 cloud/s3read egress function trigger cloud/sfn cloud/sqs
+	functions/deadletter functions/prober : app cloud/dynamo cloud/kms cloud/s3 cloud/sfn cloud/sqs egress function trigger
+	functions/notifier : app cloud/dynamo cloud/kms cloud/s3 cloud/sqs function trigger
+	functions/providers functions/vendorqueue : app cloud/dynamo cloud/kms cloud/sqs function trigger
 `
 
 // outside says which of our packages may import modules of others whose reach

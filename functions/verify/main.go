@@ -5,7 +5,9 @@ package main
 import (
 	"rcpt/internal/app"
 	"rcpt/internal/cloud/dynamo"
-	"rcpt/internal/cloud/s3"
+	"rcpt/internal/cloud/kms"
+	"rcpt/internal/cloud/s3read"
+	"rcpt/internal/cloud/sqs"
 	"rcpt/internal/egress"
 	"rcpt/internal/function"
 )
@@ -13,8 +15,11 @@ import (
 func main() {
 	function.Main("verify", func(f function.Function) (err error) {
 		f.Ports.Control, f.Ports.Cache = dynamo.Open(f.AWS, f.Config.AWS.ControlTable), dynamo.Open(f.AWS, f.Config.AWS.CacheTable)
-		if f.Config.AWS.Bucket != "" {
-			f.Ports.Blob = s3.Open(f.AWS, f.Config.AWS.Bucket)
+		f.Ports.Vault, f.Ports.ProbeQueue = kms.Open(f.AWS, f.Config.AWS.VaultKey), sqs.Open(f.AWS, f.Config.AWS.ProbeQueue)
+		if f.Config.AWS.Bucket != "" { // only read: the client of S3 would take 5 MB
+			if f.Ports.ListFiles, err = s3read.Open(f.AWS, f.Config.AWS.Bucket); err != nil {
+				return err
+			}
 		}
 		f.Ports.Egress = egress.NewWatch(f.Ports.Cache, f.Ports.Now, f.Ports.Log)
 		if f.Ports.Sim, err = app.World(f.Config, f.Ports); err != nil {

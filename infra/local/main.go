@@ -6,7 +6,12 @@
 //	main.go     settings, adapters, parts, the listener, the end
 //	gateway.go  HTTP request -> Lambda event -> HTTP answer
 //	routes.go   which function an event goes to
-//	clock.go    what happens without a request
+//	clock.go    what happens by the clock
+//	work.go     what queues, the state machine and the drop folder call
+//	queue.go    message -> Lambda event -> deleted, or delivered again
+//	slots.go    how many calls of a function there are at once
+//	drop.go     dropped file -> message, as S3 sends it
+//	doubles.go  vendors that are not asked at their own
 //	env.go      the keys it makes once, and the file that tells them
 package main
 
@@ -22,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,7 +56,13 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 	if err != nil {
 		return fmt.Errorf("settings not usable:\n%w", err)
 	}
-	db, err := embedded.Open(cfg.Data, embedded.Options{})
+	cfg, endDoubles, err := withDoubles(cfg)
+	if err != nil {
+		return err
+	}
+	defer endDoubles()
+	m := &machine{cfg: cfg}
+	db, err := embedded.Open(cfg.Data, embedded.Options{BlobURL: func() string { return m.url + filesPath }})
 	if err != nil {
 		return err
 	}
@@ -64,31 +76,69 @@ func run(ctx context.Context, getenv func(string) string, out, logs io.Writer) (
 		return err
 	}
 	defer closeSim()
-	asked := cfg
+	m.db, m.ports = db, ports
+	if m.jobs, err = openQueues(&m.ports, db); err != nil {
+		return err
+	}
+	m.ports.Vendors = app.Vendors(cfg, m.ports)
+	return m.run(ctx, getenv, out)
+}
+
+// machine is one rcpt with its storage.
+type machine struct {
+	cfg   config.Config
+	ports app.Ports
+	db    *embedded.DB
+	jobs  *embedded.Workflow
+	url   string // how the outside sees us; known before anybody asks for it
+}
+
+// run joins the functions, listens and serves until ctx ends.
+func (m *machine) run(ctx context.Context, getenv func(string) string, out io.Writer) error {
+	asked := m.cfg
 	if getenv("RCPT_PUBLIC_URL") == "" {
 		asked.PublicURL = "" // requests say how they were addressed
 	}
-	handle, err := functions(asked, ports)
+	handle, err := functions(asked, m.ports)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cfg.Addr)
+	listener, err := net.Listen("tcp", m.cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on RCPT_ADDR: %w", err)
 	}
-	url := publicURL(cfg, getenv, listener)
-	env, err := ready(ctx, filepath.Join(cfg.Data, "env"), url, app.Keys(ports))
+	m.url = publicURL(m.cfg, getenv, listener)
+	env, err := ready(ctx, filepath.Join(m.cfg.Data, "env"), m.url, app.Keys(m.ports))
 	if err != nil {
 		return err
 	}
-	welcome(out, cfg, env)
+	work, err := newWork(ctx, m, env)
+	if err != nil {
+		return err
+	}
+	welcome(out, m.cfg, env, work.drop.inbox())
 
-	go sweep(ctx, db, log)
-	go watchEgress(ctx, cfg, ports)
-	go refreshLists(ctx, cfg, ports)
-	server := httpapi.Server(gateway{function: handle, now: time.Now})
-	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn) // such as missing descriptors
+	defer begin(ctx, work.run,
+		func(ctx context.Context) { sweep(ctx, m.db, m.ports.Log) },
+		func(ctx context.Context) { watchEgress(ctx, m.cfg, m.ports) },
+		func(ctx context.Context) { refreshLists(ctx, m.cfg, m.ports) })()
+	server := httpapi.Server(withFiles(m.db.BlobLinks(), gateway{function: handle, now: time.Now}, time.Now))
+	server.ErrorLog = slog.NewLogLogger(m.ports.Log.Handler(), slog.LevelWarn) // such as missing descriptors
 	return serve(ctx, server, listener)
+}
+
+// begin starts what goes on beside requests. The function it returns ends that,
+// and waits until nothing is under way.
+func begin(ctx context.Context, all ...func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var busy sync.WaitGroup
+	for _, one := range all {
+		busy.Go(func() { one(ctx) })
+	}
+	return func() {
+		cancel()
+		busy.Wait()
+	}
 }
 
 // serve answers until ctx ends, and then what has been asked by then.
@@ -150,7 +200,7 @@ func publicURL(cfg config.Config, getenv func(string) string, l net.Listener) st
 	return "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port)
 }
 
-func welcome(out io.Writer, cfg config.Config, env environment) {
+func welcome(out io.Writer, cfg config.Config, env environment, inbox string) {
 	file := filepath.Join(cfg.Data, "env")
 	if !filepath.IsAbs(file) {
 		file = "./" + file // a shell's dot looks elsewhere otherwise
@@ -160,5 +210,7 @@ func welcome(out io.Writer, cfg config.Config, env environment) {
   . %s
   curl -s $RCPT_URL/v1/verify -H "Authorization: Bearer $RCPT_KEY" -d '{"email":"alice@ok.test"}'
 
-`, env.URL, quote(file))
+Lists: make job FILE=list.csv, or put them into %s
+
+`, env.URL, quote(file), inbox)
 }

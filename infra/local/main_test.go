@@ -14,6 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	wire := describe()
 	testscript.Main(suite{m, wire}, map[string]func(){"curl": func() { curl(wire) }, "rcpt": func() {
+		askTheTest()
 		go endWithParent()
 		main()
 	}})
@@ -43,6 +44,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("RCPT_ADDR", "127.0.0.1:0")
 			env.Setenv("RCPT_DATA", filepath.Join(env.WorkDir, ".local"))
 			env.Setenv("RCPT_DNS", nowhere)
+			for _, name := range []string{"HOME", "GOCACHE", "GOMODCACHE", "GOPATH", "GOFLAGS"} { // make calls go, which else builds everything anew
+				env.Setenv(name, os.Getenv(name))
+			}
 			env.Values[stageKey{}] = new(stage)
 			return nil
 		},

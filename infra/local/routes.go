@@ -27,7 +27,17 @@ func functions(cfg config.Config, ports app.Ports) (function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return routed(map[string]http.Handler{"verify": verify, "account": account, "webhooks": webhooks}, ports.Log), nil
+	providers, err := app.Providers(cfg, ports)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := app.Jobs(cfg, ports)
+	if err != nil {
+		return nil, err
+	}
+	return routed(map[string]http.Handler{
+		"verify": verify, "account": account, "webhooks": webhooks, "providers": providers, "jobs": jobs,
+	}, ports.Log), nil
 }
 
 // routes stand for those of API Gateway: each is ANY on the path and on
@@ -42,14 +52,21 @@ func routes() []struct{ path, function string } {
 		{"/v1/lists/info", "verify"}, // it tells of the table that verdicts go by
 		{"/v1/bounces", "account"},
 		{"/v1/addresses", "account"},
+		{"/v1/suppressions", "account"},
 		{"/v1/hooks", "account"},
 		{"/v1/traps", "account"},
 		{"/v1/audit", "account"},
 		{"/v1/usage", "account"},
+		{"/v1/webhook-secret", "account"},
 		{"/v1/openapi.json", "account"},
 		{"/docs", "account"},
 		{"/v1/report-bounce", "webhooks"},
 		{"/v1/hooks/*/*", "webhooks"}, // what ESPs send; the hooks themselves are kept by account
+		{"/v1/email-verifiers", "providers"},
+		{"/v1/sequences", "providers"},
+		{"/v1/jobs", "jobs"},
+		{"/v1/uploads", "jobs"},
+		{"/v1/webhooks/test", "jobs"},
 	}
 }
 

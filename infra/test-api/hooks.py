@@ -8,7 +8,9 @@ a key that there is not.
 Of domains at random one is none, and of ids at random each is nobody's: good
 requests about lists get domains of their length and the key of this run. Those
 about reports get its hook token, an address that was reported and a domain that
-three accounts report, each afresh before it is removed.
+three accounts report, each afresh before it is removed. Those about providers get
+keys that the doubles take, and a provider key that there is; base URLs are left
+out, for nothing leaves the machine.
 """
 
 import json
@@ -46,6 +48,37 @@ def about_reports(case):
         path["domain"] = TRAP
 
 
+def add_provider_key():
+    """Adds a provider key, over the wire like anybody else, and returns its id."""
+    request = urllib.request.Request(
+        os.environ["RCPT_URL"] + "/v1/email-verifiers/providers", data=json.dumps({"provider": "reoon", "api_key": "good-key-0123456789"}).encode(),
+        headers={"Authorization": "Bearer " + os.environ["RUN_KEY"]})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["key"]["id"]
+
+
+def about_providers(case):
+    """Leads a good request about providers to something that there is."""
+    body = case.body if isinstance(case.body, dict) else {}
+    if isinstance(body.get("api_key"), str):
+        body["api_key"] = f"good-key-{len(body['api_key']):06}"
+    if "is_active" in body:
+        body["is_active"] = True
+    if isinstance(body.get("email"), str):
+        body["email"] = f"user{len(body['email'])}@a.example"
+    if "provider" in case.path_parameters:
+        case.path_parameters["provider"] = str(add_provider_key()) if case.method == "DELETE" else os.environ["RUN_PROVIDER"]
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    """Makes room: an account has only so many provider keys."""
+    if case.path == "/v1/email-verifiers/providers" and case.method == "POST" and response.status_code == 201:
+        urllib.request.urlopen(urllib.request.Request(
+            os.environ["RCPT_URL"] + "/v1/email-verifiers/providers/" + str(response.json()["key"]["id"]), method="DELETE",
+            headers={"Authorization": "Bearer " + os.environ["RUN_KEY"]}), timeout=10).close()
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     keys = os.environ["RUN_KEYS"].split()
@@ -56,5 +89,13 @@ def before_call(context, case, kwargs):
             case.query["key"] = keys[0]
         if isinstance(case.body, dict) and isinstance(case.body.get("domains"), list):
             case.body["domains"] = [f"d{len(domain)}.example" for domain in case.body["domains"]]
+    if case.method == "DELETE" and str(case.path_parameters.get("provider")) == os.environ["RUN_PROVIDER"]:
+        case.path_parameters["provider"] = "999999"
+    catalog = case.body.get("catalog") if isinstance(case.body, dict) else None
+    for entry in catalog if isinstance(catalog, list) else []:
+        if isinstance(entry, dict):
+            entry.pop("base_url", None)
     if case.meta and case.meta.generation.mode.is_positive:
         about_reports(case)
+        if case.path.startswith("/v1/email-verifiers/"):
+            about_providers(case)

@@ -14,7 +14,9 @@ root=$PWD
 schemathesis=$root/.build/schemathesis/bin
 
 work=$(mktemp -d)
-env -i RCPT_ADDR=127.0.0.1:0 RCPT_DATA="$work/data" RCPT_DNS=127.0.0.1:1 .build/local >"$work/out" 2>"$work/log" &
+env -i RCPT_ADDR=127.0.0.1:0 RCPT_DATA="$work/data" RCPT_DNS=127.0.0.1:1 \
+	RCPT_VENDOR_BASE_MILLIONVERIFIER=sim RCPT_VENDOR_BASE_REOON=sim RCPT_VENDOR_BASE_NEVERBOUNCE=sim RCPT_VENDOR_BASE_ZEROBOUNCE=sim \
+	RCPT_VENDOR_BASE_HUNTER=sim .build/local >"$work/out" 2>"$work/log" &
 rcpt=$!
 trap 'kill "$rcpt" 2>/dev/null || true; rm -rf "$work"' EXIT
 until grep -q 'listens on' "$work/out"; do
@@ -42,7 +44,10 @@ for account in one two three; do
 	RUN_REPORTERS="$RUN_REPORTERS $(curl -sS --fail "$RCPT_URL/v1/keys" -H "Authorization: Bearer $RCPT_ADMIN_KEY" \
 		-d '{"account":"'$account'","limits":{"reports_per_day":0}}' | sed 's/.*"secret":"\([^"]*\)".*/\1/')"
 done
-export RUN_KEY RUN_HOOK_TOKEN RUN_BOUNCE RUN_REPORTERS
+# And to a provider: a key that its double takes.
+RUN_PROVIDER=$(curl -sS --fail "$RCPT_URL/v1/email-verifiers/providers" -H "Authorization: Bearer $key" \
+	-d '{"provider":"hunter","api_key":"good-key-0123456789"}' | sed 's/.*"key":{"id":\([0-9]*\),.*/\1/')
+export RUN_KEY RUN_HOOK_TOKEN RUN_BOUNCE RUN_REPORTERS RUN_PROVIDER
 
 # The keys of this run, by the id inside of each.
 # shellcheck disable=SC2086 # each reporter is a word

@@ -71,31 +71,45 @@ func sources(urls []config.ListURL) (all []refresh.Source) {
 	return all
 }
 
-// follower puts the table that the refresher published last in use.
+// follower puts the table that the refresher published last in use. Nil, which
+// follows nobody, where there are no files.
 func follower(p Ports) *refresh.Follower {
+	files := p.ListFiles
+	switch {
+	case files == nil && p.Blob == nil:
+		return nil
+	case files == nil:
+		files = p.Blob
+	}
 	return refresh.NewFollower(refresh.FollowerConfig{
-		Blob: p.Blob, Live: p.Lists, Now: p.Now, Metric: p.Metric, Log: p.Log,
+		Blob: files, Live: p.Lists, Now: p.Now, Metric: p.Metric, Log: p.Log,
 		Jitter: func(n time.Duration) time.Duration { return rand.N(n) },
 	})
 }
 
-// following lets requests keep fresh what the process goes by: the table in use,
-// and what is known of our way out. None of them waits for it: the first look
-// begins before the first of them. Without files there is no table to follow.
+// following lets requests keep fresh what the process goes by; see freshening.
 func following(p Ports, next http.Handler) http.Handler {
-	if p.Egress != nil {
-		next = touching(p.Egress.Touch, next)
-	}
-	if p.Blob != nil {
-		next = touching(follower(p).Touch, next)
-	}
-	return next
-}
-
-func touching(touch func(), next http.Handler) http.Handler {
-	touch()
+	touch := freshening(p)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		touch()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// freshening returns what is called with each piece of work, so that it keeps
+// fresh what the process goes by: the table in use, and what is known of our way
+// out. No work waits for it: the first look begins now, before the first piece.
+// Without files there is no table to follow.
+func freshening(p Ports) func() {
+	touches := []func(){follower(p).Touch}
+	if p.Egress != nil {
+		touches = append(touches, p.Egress.Touch)
+	}
+	touch := func() {
+		for _, t := range touches {
+			t()
+		}
+	}
+	touch()
+	return touch
 }

@@ -55,7 +55,7 @@ func testVerifier(p Ports) (*verify.Verifier, error) {
 	}
 	return verify.New(verify.Config{
 		Lists: p.Lists, Tenant: p.Tenant, Overlay: ownReports{Overlay(p)}, Router: world, Prober: prober,
-		Cache: apart{p.Cache}, Secret: p.Secret, Now: p.Now, Log: p.Log,
+		Vendors: noVendors{}, Cache: apart{p.Cache}, Secret: p.Secret, Now: p.Now, Log: p.Log,
 	}), nil
 }
 

@@ -24,6 +24,7 @@ import (
 	"rcpt/internal/httpapi"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists"
+	"rcpt/internal/lists/refresh"
 	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/pace"
@@ -39,7 +40,7 @@ type Ports struct {
 	Control store.Table // what must not be lost
 	Cache   store.Table // what may be dropped at any time
 	Vault   store.Vault
-	Blob    store.Blob        // files; nil: lists are not refreshed
+	Blob    store.Blob        // files
 	Egress  *egress.Watch     // what is known of our own way out; nil: nothing
 	Sim     Simulation        // nil: no simulated mail internet
 	Fetch   http.RoundTripper // how topics of Amazon SNS are reached; nil: by public addresses only
@@ -47,6 +48,17 @@ type Ports struct {
 	Secret  []byte            // keys the hashes of addresses
 	Version string            // of the build, for /v1/health
 	Now     func() time.Time
+
+	// Jobs carries out the state machine of jobs, ProbeQueue and DeliveryQueue take
+	// what is to be probed and what is to be delivered. Nil where the function has
+	// nothing to do with them.
+	Jobs          store.Workflow
+	ProbeQueue    store.Queue
+	DeliveryQueue store.Queue
+
+	// VendorQueue takes what requests to vendors did not reach in their time. Nil:
+	// it is not finished.
+	VendorQueue store.Queue
 
 	// What is told of the work. Each may be nil: then nobody is told.
 	Metric func(name string, value float64, labels ...string)                                    // labels are pairs from closed sets; "provider" is a dimension
@@ -59,9 +71,13 @@ type Ports struct {
 	Meter  *usage.Meter
 	Tenant *tenant.Book
 
+	// Vendors likewise. Nil: each function has its own.
+	Vendors *VendorParts
+
 	// Lists is the table in use, which all parts of a process share. Nil: the
-	// built-in one.
-	Lists *lists.Live
+	// built-in one. ListFiles is where a newer one is found; nil: in Blob.
+	Lists     *lists.Live
+	ListFiles refresh.Files
 }
 
 // Simulation is the mail internet under .test.
@@ -85,8 +101,9 @@ func Verify(cfg config.Config, p Ports) (http.Handler, error) {
 	}
 	return following(p, httpapi.New(httpapi.Deps{
 		Keys: Keys(p), Meter: Meter(p), Verifier: verifier, TestVerifier: simulated,
+		Recheck: Rechecks(cfg, p), CheckWebhook: checkWebhook(cfg),
 		Health: health(p), ListsInfo: listsInfo(p), Log: p.Log, Metric: p.Metric, Mark: p.Mark, Now: p.Now,
-	})), nil
+	}, httpapi.VerifyRoutes)), nil
 }
 
 // Keys is the book of API keys, opened unless the ports hold it.
@@ -130,7 +147,7 @@ func verifier(cfg config.Config, p Ports) (*verify.Verifier, error) {
 	}
 	return verify.New(verify.Config{
 		Lists: p.Lists, Tenant: p.Tenant, Overlay: Overlay(p), Router: observedRouter{resolver, p.Step}, Prober: observedProber{prober, p},
-		Cache: p.Cache, Secret: p.Secret, Now: p.Now, Log: p.Log,
+		Vendors: PaidVerifiers(cfg, p), Cache: p.Cache, Secret: p.Secret, Now: p.Now, Log: p.Log,
 	}), nil
 }
 

@@ -19,7 +19,7 @@ func Webhooks(cfg config.Config, p Ports) (http.Handler, error) {
 	return httpapi.New(httpapi.Deps{
 		Keys: book, Tokens: book, Overlay: Overlay(p), Hooks: Hooks(p), Certificate: topics.certificate, Confirm: topics.confirm,
 		PublicURL: cfg.PublicURL, Log: p.Log, Metric: p.Metric, Mark: p.Mark, Now: p.Now,
-	}), nil
+	}, httpapi.WebhooksRoutes), nil
 }
 
 // Overlay is the book of what keys reported.

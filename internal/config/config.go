@@ -71,6 +71,10 @@ type Config struct {
 	// lets a probe reach, masked. Default none.
 	ProbeAllow []netip.Prefix
 
+	// WebhookAllow lists the networks that the guard against private addresses lets
+	// webhooks reach, and the only ones for http, masked. Default none.
+	WebhookAllow []netip.Prefix
+
 	// Pacing governs limits, breaker, unknown-recipient brake and not-found
 	// hold. Default PacingAuto.
 	Pacing Pacing
@@ -98,6 +102,10 @@ type Config struct {
 	// built-in sources; none when RCPT_LISTS_URLS is off.
 	ListsURLs []ListURL
 
+	// VendorBase is where vendors are reached, by name, other than at their own:
+	// a base URL, or VendorSim. Default none.
+	VendorBase map[string]string
+
 	// AWS is where the ports lead on AWS. `make run` does not look at it.
 	AWS AWS
 }
@@ -112,6 +120,7 @@ type AWS struct {
 	StateMachine  string // Step Functions: ARN of the job's state machine
 	ProbeQueue    string // SQS: URL
 	DeliveryQueue string // SQS: URL
+	VendorQueue   string // SQS: URL
 }
 
 // Read reads the settings through lookup, which returns "" for one that is
@@ -143,6 +152,7 @@ func ReadFunction(function string, lookup func(name string) string) (Config, err
 	if lookup("RCPT_PUBLIC_URL") == "" {
 		c.PublicURL = ""
 	}
+	r.noDoubles(c.VendorBase)
 	for _, s := range Settings() {
 		if slices.Contains(strings.Fields(s.Needed), function) && lookup(s.Name) == "" {
 			r.problems = append(r.problems, fmt.Errorf("%s is missing: %s", s.Name, s.Meaning))
@@ -161,22 +171,24 @@ func ReadFunction(function string, lookup func(name string) string) (Config, err
 // read reads everything and notes what is wrong.
 func (r *reader) read(hostname, sim string) Config {
 	c := Config{
-		Addr:        r.address("RCPT_ADDR", "127.0.0.1:8080"),
-		Data:        r.text("RCPT_DATA", ".local"),
-		Secret:      NewSecret(r.lookup("RCPT_SECRET")),
-		DNS:         r.endpoints("RCPT_DNS", "192.0.2.53:53"),
-		Sim:         r.choice("RCPT_SIM", sim, "on", "off") == "on",
-		SMTPPort:    r.port("RCPT_SMTP_PORT", 25),
-		ProbeAllow:  r.networks("RCPT_PROBE_ALLOW"),
-		Pacing:      Pacing(r.choice("RCPT_PACING", "auto", "auto", "on", "off")),
-		EgressCheck: r.endpoints("RCPT_EGRESS_CHECK", "mx.example.com:25"),
-		EgressIP:    r.ip("RCPT_EGRESS_IP"),
-		EgressLists: r.zones("RCPT_EGRESS_LISTS"),
-		HELO:        r.mailName("RCPT_HELO", introducible(hostname)),
+		Addr:         r.address("RCPT_ADDR", "127.0.0.1:8080"),
+		Data:         r.text("RCPT_DATA", ".local"),
+		Secret:       NewSecret(r.lookup("RCPT_SECRET")),
+		DNS:          r.endpoints("RCPT_DNS", "192.0.2.53:53"),
+		Sim:          r.choice("RCPT_SIM", sim, "on", "off") == "on",
+		SMTPPort:     r.port("RCPT_SMTP_PORT", 25),
+		ProbeAllow:   r.networks("RCPT_PROBE_ALLOW"),
+		WebhookAllow: r.networks("RCPT_WEBHOOK_ALLOW"),
+		Pacing:       Pacing(r.choice("RCPT_PACING", "auto", "auto", "on", "off")),
+		EgressCheck:  r.endpoints("RCPT_EGRESS_CHECK", "mx.example.com:25"),
+		EgressIP:     r.ip("RCPT_EGRESS_IP"),
+		EgressLists:  r.zones("RCPT_EGRESS_LISTS"),
+		HELO:         r.mailName("RCPT_HELO", introducible(hostname)),
 	}
 	c.PublicURL = r.url("RCPT_PUBLIC_URL", "http://"+reachable(c.Addr))
 	c.MailFrom = r.sender("RCPT_MAIL_FROM", "verify@"+c.HELO)
 	c.ListsURLs = r.lists("RCPT_LISTS_URLS")
+	c.VendorBase = r.vendorBases()
 	c.AWS = AWS{
 		ControlTable:  r.resource("RCPT_CONTROL_TABLE"),
 		CacheTable:    r.resource("RCPT_CACHE_TABLE"),
@@ -185,6 +197,7 @@ func (r *reader) read(hostname, sim string) Config {
 		StateMachine:  r.resource("RCPT_STATE_MACHINE"),
 		ProbeQueue:    r.queue("RCPT_PROBE_QUEUE"),
 		DeliveryQueue: r.queue("RCPT_DELIVERY_QUEUE"),
+		VendorQueue:   r.queue("RCPT_VENDOR_QUEUE"),
 	}
 	return c
 }

@@ -34,11 +34,14 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 		"RCPT_ADDR": "[::1]:9090", "RCPT_DATA": "data dir", "RCPT_PUBLIC_URL": "https://verify.example.com/api/",
 		"RCPT_SECRET": "s3cret", "RCPT_DNS": "192.0.2.53:53, [2001:db8::53]:5353", "RCPT_SIM": "off",
 		"RCPT_SMTP_PORT": "2525", "RCPT_PROBE_ALLOW": "10.1.2.3/8,192.0.2.7, 2001:db8::1,::ffff:172.16.0.0/108",
-		"RCPT_PACING": "on", "RCPT_EGRESS_CHECK": "mx.example.com:25,192.0.2.25:25",
+		"RCPT_WEBHOOK_ALLOW": "127.0.0.0/8,10.9.8.7/16",
+		"RCPT_PACING":        "on", "RCPT_EGRESS_CHECK": "mx.example.com:25,192.0.2.25:25",
 		"RCPT_EGRESS_IP": "::ffff:203.0.113.7", "RCPT_EGRESS_LISTS": "dnsbl.example, other.example",
 		"RCPT_CONTROL_TABLE": "rcpt-control", "RCPT_CACHE_TABLE": "rcpt-cache", "RCPT_BUCKET": "rcpt-files",
 		"RCPT_VAULT_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1234", "RCPT_STATE_MACHINE": "arn:aws:states:eu-central-1:123456789012:stateMachine:jobs",
 		"RCPT_PROBE_QUEUE": "https://sqs.example.com/1/probes", "RCPT_DELIVERY_QUEUE": "http://127.0.0.1:5111/1/deliveries",
+		"RCPT_VENDOR_QUEUE": "https://sqs.example.com/1/vendors", "RCPT_VENDOR_BASE_REOON": "sim",
+		"RCPT_VENDOR_BASE_HUNTER": "https://hunter.example/api/", "RCPT_VENDOR_BASE_NEVERBOUNCE": "http://127.0.0.1:8099",
 		"RCPT_HELO": "[192.0.2.1]", "RCPT_MAIL_FROM": "bounce+probe@example.com",
 		"RCPT_LISTS_URLS": "default, castle=https://lists.example/today.txt?a=b,https://lists.example/all=.txt,popular=http://127.0.0.1:81/top",
 	}.lookup, "ignored.example.com")
@@ -52,7 +55,8 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
 			netip.MustParsePrefix("2001:db8::1/128"), netip.MustParsePrefix("172.16.0.0/12"),
 		},
-		Pacing: PacingOn, EgressCheck: []string{"mx.example.com:25", "192.0.2.25:25"}, HELO: "[192.0.2.1]", MailFrom: "bounce+probe@example.com",
+		WebhookAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.9.0.0/16")},
+		Pacing:       PacingOn, EgressCheck: []string{"mx.example.com:25", "192.0.2.25:25"}, HELO: "[192.0.2.1]", MailFrom: "bounce+probe@example.com",
 		EgressIP: netip.MustParseAddr("203.0.113.7"), EgressLists: []string{"dnsbl.example", "other.example"},
 		ListsURLs: []ListURL{
 			{"default", ""}, {"castle", "https://lists.example/today.txt?a=b"}, {"aggregates", "https://lists.example/all=.txt"}, {"popular", "http://127.0.0.1:81/top"},
@@ -61,7 +65,9 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 			ControlTable: "rcpt-control", CacheTable: "rcpt-cache", Bucket: "rcpt-files",
 			VaultKey: "arn:aws:kms:eu-central-1:123456789012:key/1234", StateMachine: "arn:aws:states:eu-central-1:123456789012:stateMachine:jobs",
 			ProbeQueue: "https://sqs.example.com/1/probes", DeliveryQueue: "http://127.0.0.1:5111/1/deliveries",
+			VendorQueue: "https://sqs.example.com/1/vendors",
 		},
+		VendorBase: map[string]string{"reoon": VendorSim, "hunter": "https://hunter.example/api", "neverbounce": "http://127.0.0.1:8099"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Read\n got %+v\nwant %+v", got, want)
@@ -102,6 +108,7 @@ func TestMalformedSettingsAreRefused(t *testing.T) {
 		{"port 0 cannot be probed", "RCPT_SMTP_PORT", "0"},
 		{"ports end at 65535", "RCPT_SMTP_PORT", "65536"},
 		{"a port is not signed", "RCPT_SMTP_PORT", "-25"},
+		{"webhooks are allowed networks, not hosts", "RCPT_WEBHOOK_ALLOW", "hooks.example.com"},
 		{"a network is no name", "RCPT_PROBE_ALLOW", "10.0.0.0/8,localhost"},
 		{"a network has at most 32 bits", "RCPT_PROBE_ALLOW", "10.0.0.0/33"},
 		{"a network has no zone", "RCPT_PROBE_ALLOW", "fe80::1%eth0"},
@@ -123,6 +130,12 @@ func TestMalformedSettingsAreRefused(t *testing.T) {
 		{"a list has no password", "RCPT_LISTS_URLS", "https://user:secret@lists.example/all.txt"},
 		{"off stands alone", "RCPT_LISTS_URLS", "off,https://lists.example/all.txt"},
 		{"lists have no gaps", "RCPT_LISTS_URLS", "default,,https://lists.example/all.txt"},
+		{"a vendor is asked by HTTPS", "RCPT_VENDOR_BASE_HUNTER", "http://api.hunter.example"},
+		{"a vendor nearby has a port", "RCPT_VENDOR_BASE_HUNTER", "http://127.0.0.1"},
+		{"a vendor nearby has an address", "RCPT_VENDOR_BASE_HUNTER", "http://localhost:8099"},
+		{"a vendor's base is a URL", "RCPT_VENDOR_BASE_REOON", "on"},
+		{"a vendor's base has no query", "RCPT_VENDOR_BASE_REOON", "https://reoon.example/?key=1"},
+		{"a vendor's base has no password", "RCPT_VENDOR_BASE_REOON", "https://user:secret@reoon.example"},
 		{"HELO carries no line end", "RCPT_HELO", "verify.example.com\r\nMAIL FROM:<>"},
 		{"HELO carries no space", "RCPT_HELO", "verify example.com"},
 		{"HELO carries no bracket", "RCPT_HELO", "<verify.example.com>"},
@@ -194,6 +207,7 @@ func TestSettingsNamesWhatReadLooksUp(t *testing.T) {
 func deployed() env {
 	return env{
 		"RCPT_CONTROL_TABLE": "control", "RCPT_CACHE_TABLE": "cache", "RCPT_SECRET": "hunter2", "RCPT_HELO": "probe.example.com",
+		"RCPT_VAULT_KEY": "key", "RCPT_PROBE_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/probe",
 	}
 }
 
@@ -226,9 +240,18 @@ func TestFunctionTellsEverythingMissingAndMalformedInOneLine(t *testing.T) {
 
 func TestFunctionsNeedDifferentThings(t *testing.T) {
 	for function, want := range map[string]string{
-		"verify":      "RCPT_SECRET RCPT_HELO RCPT_CONTROL_TABLE RCPT_CACHE_TABLE",
+		"verify":      "RCPT_SECRET RCPT_HELO RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY RCPT_PROBE_QUEUE",
 		"account":     "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY",
 		"webhooks":    "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY",
+		"providers":   "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY RCPT_VENDOR_QUEUE",
+		"vendorqueue": "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_VAULT_KEY RCPT_VENDOR_QUEUE",
+		"notifier":    "RCPT_CONTROL_TABLE RCPT_BUCKET RCPT_VAULT_KEY RCPT_DELIVERY_QUEUE",
+		"prober":      "RCPT_SECRET RCPT_HELO RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_BUCKET RCPT_VAULT_KEY RCPT_STATE_MACHINE RCPT_PROBE_QUEUE RCPT_DELIVERY_QUEUE",
+		"deadletter":  "RCPT_CONTROL_TABLE RCPT_BUCKET RCPT_VAULT_KEY RCPT_STATE_MACHINE RCPT_PROBE_QUEUE RCPT_DELIVERY_QUEUE",
+		"jobs":        "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_BUCKET RCPT_STATE_MACHINE RCPT_PROBE_QUEUE RCPT_DELIVERY_QUEUE",
+		"dropfolder":  "RCPT_CONTROL_TABLE RCPT_BUCKET RCPT_STATE_MACHINE RCPT_PROBE_QUEUE",
+		"planner":     "RCPT_SECRET RCPT_CONTROL_TABLE RCPT_CACHE_TABLE RCPT_BUCKET RCPT_PROBE_QUEUE",
+		"collector":   "RCPT_CONTROL_TABLE RCPT_BUCKET RCPT_STATE_MACHINE RCPT_PROBE_QUEUE RCPT_DELIVERY_QUEUE",
 		"egresscheck": "RCPT_EGRESS_CHECK RCPT_CACHE_TABLE",
 	} {
 		_, err := ReadFunction(function, env{}.lookup)
@@ -252,6 +275,13 @@ func TestListsCanBeSwitchedOff(t *testing.T) {
 	got, err := Read(env{"RCPT_LISTS_URLS": "off"}.lookup, "host.example.com")
 	if err != nil || got.ListsURLs != nil {
 		t.Errorf("lists are %v, %v", got.ListsURLs, err)
+	}
+}
+
+func TestFunctionsHaveNoDoublesOfVendors(t *testing.T) {
+	_, err := ReadFunction("other", env{"RCPT_VENDOR_BASE_HUNTER": "sim"}.lookup)
+	if err == nil || !strings.Contains(err.Error(), "RCPT_VENDOR_BASE_HUNTER is sim") {
+		t.Errorf("a function with a double: %v", err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/notify"
 	"rcpt/internal/overlay"
 	"rcpt/internal/usage"
 	"rcpt/internal/verify"
@@ -27,6 +28,8 @@ type desk struct {
 	over  *overlay.Book
 	hooks *hooks.Book
 	clock time.Time
+	*office
+	doubles
 	token map[string]string // hook tokens, by the secret of their key
 
 	admin      string // of the account operator
@@ -39,13 +42,14 @@ type desk struct {
 	expired    string
 
 	bounce string // id of what acme reported of alice@acme.example
+	gated         // what acme suppresses and enrolled
 }
 
 func newDesk(t *testing.T, change func(*Deps)) *desk {
 	t.Helper()
 	d := &desk{clock: noon, token: make(map[string]string)}
 	now := func() time.Time { return d.clock }
-	db, err := embedded.Open(t.TempDir(), embedded.Options{Now: now})
+	db, err := embedded.Open(t.TempDir(), embedded.Options{Now: now, BlobURL: func() string { return "https://files.example/" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +69,18 @@ func newDesk(t *testing.T, change func(*Deps)) *desk {
 		deps.Keys, deps.Book, deps.Tenant, deps.Now = d.book, d.book, d.lists, now
 		deps.Tokens, deps.Overlay, deps.Hooks = d.book, d.over, d.hooks
 		deps.Meter = usage.NewMeter(db.Control(), now, nil)
+		d.doubles = withVendors(deps, db)
+		withGate(deps, db)
+		deps.Deliveries = notify.New(notify.Config{
+			Table: db.Control(), Blob: db.Blob(), Queue: db.Queue("deliveries", embedded.DeadLetters{}), Now: now, Log: deps.Log,
+		})
+		deps.CheckWebhook = deps.Deliveries.CheckURL
+		deps.Recheck = &diary{found: map[string]*Rechecked{"acme rv_known": {RetryAt: noon}}}
+		d.office = withJobs(deps, db)
 		if change != nil {
 			change(deps)
 		}
+		d.deps = *deps
 	})
 	_, made, err := d.book.Create(t.Context(), keys.Draft{Account: "operator", Scopes: []keys.Scope{keys.Admin}})
 	if err != nil {
@@ -101,6 +114,7 @@ func newDesk(t *testing.T, change func(*Deps)) *desk {
 		t.Fatal(entries, err)
 	}
 	d.bounce = entries[0].ID
+	d.gated = d.gate(t)
 	return d
 }
 
@@ -154,13 +168,15 @@ type sample struct {
 	fill   []string // what stands in the path beside {id}, pairs
 }
 
-func (d *desk) samples() []sample {
+func (d *desk) samples(t *testing.T) []sample {
+	t.Helper()
 	listQueries := []string{
 		"limit=0", "limit=201", "limit=x", "limit=1e2", "limit=+5", "limit=", "limit=5&limit=5", "next=", "next=!", "next=%00", "nxt=aaaaaaaa",
 		"account=", "account=" + strings.Repeat("a", 129), "account=%ff", "%zz", "a;b",
 	}
 	postmark := []string{"{esp}", "postmark"}
-	return []sample{
+	samples := []sample{
+		{route: "GET /v1/verify/{recheck}", caller: d.acme, lacks: d.acmeReport, status: 200, fill: []string{"{recheck}", "rv_known"}},
 		{route: "POST /v1/verify", caller: d.acme, lacks: d.acmeReport, body: goodQuestion, status: 200, bodies: []string{"", `{"email":5}`}},
 		{route: "POST /v1/check", caller: d.acme, lacks: d.acmeReport, body: goodQuestion, status: 200, bodies: []string{"", `{"email":5}`}},
 		{route: "GET /v1/health", status: 200},
@@ -169,6 +185,13 @@ func (d *desk) samples() []sample {
 		{route: "GET /v1/keys/{id}", caller: d.acmeReport, status: 200},
 		{route: "PATCH /v1/keys/{id}", caller: d.admin, lacks: d.acme, body: `{"label":"x"}`, status: 200, bodies: []string{"", "null", `{"account":"b"}`}},
 		{route: "POST /v1/keys/{id}/rotate", caller: d.admin, lacks: d.acme, body: `{"overlap":"1h"}`, status: 200, bodies: []string{"{", `{"overlap":5}`}},
+		{route: "POST /v1/webhook-secret/rotate", caller: d.acmeReport, body: `{"overlap":"1h"}`, status: 200, bodies: []string{
+			"{", "[]", `{"overlap":5}`, `{"overlap":"169h"}`, `{"overlap":"-1s"}`, `{"overlap":""}`, `{"overlap":"day"}`, `{"secret":"whsec_x"}`,
+		}},
+		{route: "POST /v1/webhooks/test", caller: d.acme, lacks: d.acmeReader, body: `{"webhook_url":"https://hook.example/x"}`, status: 202, bodies: []string{
+			"", "{}", "{", "[]", `{"webhook_url":5}`, `{"webhook_url":""}`, `{"webhook_url":"http://hook.example/"}`, `{"webhook_url":"https://127.0.0.1/"}`, `{"url":"https://hook.example/x"}`,
+		}},
+		{route: "GET /v1/webhooks/test", caller: d.acme, lacks: d.acmeReader, status: 200, query: []string{"limit=0", "limit=201", "next=", "next=a%23b", "state=failed"}},
 		{route: "GET /v1/lists", caller: d.acme, lacks: d.acmeReport, status: 200, query: []string{
 			"limit=0", "next=", "next=!", "next=com", "list=", "list=both", "list=allow&list=deny", "nxt=a.example", "%zz",
 		}},
@@ -206,11 +229,34 @@ func (d *desk) samples() []sample {
 			"days=0", "days=366", "days=x", "days=", "from=2026-11-13&days=3", "from=13.11.2026", "from=2026-11-31", "to=0000-01-01", "from=2026-11-14", "to=",
 			"from=2026-11-12&to=2026-11-11", "from=2025-01-01&to=2026-01-01", "day=3", "%zz",
 		}},
+		{route: "GET /v1/email-verifiers/known-providers", status: 200},
+		{route: "GET /v1/email-verifiers/catalog", caller: d.admin, lacks: d.acme, status: 200, query: []string{"a=b"}},
+		{route: "PUT /v1/email-verifiers/catalog", caller: d.admin, lacks: d.acme, body: `{"catalog":[{"provider":"hunter"}]}`, status: 200, bodies: badCatalogs()},
+		{route: "POST /v1/email-verifiers/providers", caller: d.acme, lacks: d.acmeReader, body: `{"provider":"hunter","api_key":"good-key-0001"}`, status: 201, bodies: badVendorKeys()},
+		{route: "GET /v1/email-verifiers/providers", caller: d.acme, lacks: d.acmeReader, status: 200, query: []string{"limit=5"}},
+		{route: "GET /v1/email-verifiers/providers/{provider}", caller: d.acme, lacks: d.acmeReader, status: 200, fill: []string{"{provider}", "1"}},
+		{route: "PUT /v1/email-verifiers/providers/{provider}", caller: d.acme, lacks: d.acmeReader, body: `{"label":"x"}`, status: 200, fill: []string{"{provider}", "1"}, bodies: []string{
+			"", "{}", `{"label":5}`, `{"is_active":"yes"}`, `{"api_key":"seven77"}`, `{"api_key":null}`, `{"revalidate":false}`, `{"provider":"reoon"}`,
+		}},
+		{route: "POST /v1/email-verifiers/verify", caller: d.acme, lacks: d.acmeReader, body: `{"email":"ok@a.example"}`, status: 200, bodies: []string{
+			"", "{}", `{"email":"a@@b"}`, `{"email":null}`, `{"email":5}`, `{"emails":["ok@a.example"]}`, `{"email":"ok@a.example","fresh":"yes"}`,
+		}},
+		{route: "POST /v1/email-verifiers/verify-bulk", caller: d.acme, lacks: d.acmeReader, body: `{"emails":["ok@a.example"]}`, status: 200, bodies: badBulks()},
+		{route: "GET /v1/email-verifiers/usage", caller: d.acme, lacks: d.acmeReader, status: 200, query: []string{"days=0", "days=366", "days=x", "days=", "from=2026-11-13"}},
+		{route: "GET /v1/email-verifiers/log", caller: d.acme, lacks: d.acmeReader, status: 200, query: []string{
+			"limit=0", "limit=201", "next=", "next=five", "provider=pigeon", "provider=", "action_type=fun", "state=done", "status=VALID", "deliverability=yes",
+			"email=alice", "since=yesterday", "since=2026-11-13&until=2026-11-13", "key=livekey2",
+		}},
+		{route: "DELETE /v1/email-verifiers/providers/{provider}", caller: d.acme, lacks: d.acmeReader, status: 204, fill: []string{"{provider}", "1"}},
 		{route: "GET /v1/openapi.json", status: 200},
 		{route: "GET /docs", status: 200},
-		// Last, for it ends the key acmeReader.
-		{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
 	}
+	samples = append(samples, d.gateSamples()...)
+	samples = append(samples, d.jobSamples(t)...)
+	return append(samples,
+		// Last, for it ends the key acmeReader.
+		sample{route: "DELETE /v1/keys/{id}", caller: d.admin, lacks: d.acme, status: 204},
+	)
 }
 
 func TestEveryRouteHasASample(t *testing.T) {
@@ -218,7 +264,7 @@ func TestEveryRouteHasASample(t *testing.T) {
 	for _, r := range routes() {
 		served = append(served, r.method+" "+r.path)
 	}
-	for _, s := range newDesk(t, nil).samples() {
+	for _, s := range newDesk(t, nil).samples(t) {
 		sampled = append(sampled, s.route)
 	}
 	for _, r := range served {
@@ -234,7 +280,7 @@ func TestEveryRouteHasASample(t *testing.T) {
 func TestEveryRouteIsGuarded(t *testing.T) {
 	d := newDesk(t, nil)
 	forged := d.acme[:len(d.acme)-1] + string('a'+('b'-d.acme[len(d.acme)-1])&1)
-	for _, s := range d.samples() {
+	for _, s := range d.samples(t) {
 		t.Run(s.route, func(t *testing.T) {
 			method, path, _ := strings.Cut(s.route, " ")
 			one := strings.Contains(path, "{id}")
@@ -317,6 +363,12 @@ func TestFunctionsServeTheirOwnRoutesAlone(t *testing.T) {
 		"functions/webhooks": {func(d *Deps) {
 			d.Verifier, d.Health, d.ListsInfo, d.Tokens, d.Overlay, d.Hooks = nil, nil, nil, desk.book, desk.over, desk.hooks
 		}, webhooksPart},
+		"functions/providers": {func(d *Deps) {
+			d.Verifier, d.Health, d.ListsInfo, d.Chain, d.Ledger = nil, nil, nil, desk.deps.Chain, desk.deps.Ledger
+		}, providersPart},
+		"functions/jobs": {func(d *Deps) {
+			d.Verifier, d.Health, d.ListsInfo, d.Jobs, d.Plans, d.Results, d.Deliveries = nil, nil, nil, desk.deps.Jobs, desk.deps.Plans, desk.deps.Results, desk.deps.Deliveries
+		}, jobsPart},
 	} {
 		s := serve(t, c.change)
 		s.Handler = s.bare // the description is of all functions together

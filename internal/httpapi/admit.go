@@ -33,9 +33,13 @@ var errLate = errors.New("the deadline came before the check was settled")
 // A store that does not answer by the request's deadline is an error: unlike a
 // verdict, an admission cannot be left open.
 func (a *api) admit(w http.ResponseWriter, r *http.Request, c *call, deadline time.Time) (*usage.Ticket, error) {
+	return a.admitUnder(limitsOf(c.key), w, r, c, deadline)
+}
+
+func (a *api) admitUnder(limits usage.Limits, w http.ResponseWriter, r *http.Request, c *call, deadline time.Time) (*usage.Ticket, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), deadline.Sub(a.Now()))
 	defer cancel()
-	ticket, err := a.Meter.Admit(ctx, c.key.ID, limitsOf(c.key))
+	ticket, err := a.Meter.Admit(ctx, c.key.ID, limits)
 	var refused *usage.RefusedError
 	if errors.As(err, &refused) {
 		writeStanding(w.Header(), refused.Standing())
@@ -58,6 +62,19 @@ func limitsOf(key keys.Key) usage.Limits {
 		l.Monthly = 0
 	}
 	return l
+}
+
+// enter lets in a request whose checks do not count on the month of the key here:
+// vendors answer it, or it is a list that is charged when it is read. leave must be
+// called when it is over.
+func (a *api) enter(w http.ResponseWriter, r *http.Request, c *call, deadline time.Time) (leave func(), err error) {
+	limits := limitsOf(c.key)
+	limits.Monthly = 0
+	ticket, err := a.admitUnder(limits, w, r, c, deadline)
+	if err != nil {
+		return nil, err
+	}
+	return func() { c.unsettled = a.settle(r.Context(), ticket.Cancel, deadline) }, nil
 }
 
 // admitted carries out a check that was let in and settles it: counted by what

@@ -9,11 +9,13 @@ import (
 
 // check answers POST /v1/check: the verdict of /v1/verify in the other shape.
 func (a *api) check(w http.ResponseWriter, r *http.Request, c *call) error {
-	v, err := a.ask(w, r, c)
+	v, next, err := a.ask(w, r, c)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, checkOf(v))
+	answer := checkOf(v)
+	answer.Reverify = next
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // checked is the answer of /v1/check.
@@ -43,6 +45,8 @@ type checked struct {
 	Cached       bool                `json:"cached"`
 	LatencyMS    int64               `json:"latency_ms"`
 	RetryAt      *time.Time          `json:"retry_at,omitempty"`
+	Provider     string              `json:"provider,omitempty"` // the paid verifier that decided
+	Reverify     *followUp           `json:"reverify,omitempty"` // what is to follow, if anything
 	Detail       string              `json:"detail,omitempty"`
 	Evidence     any                 `json:"evidence,omitempty"`
 }
@@ -67,7 +71,7 @@ func checkOf(v verdict.Verdict) checked {
 			DisposableSuspected: v.Disposable && v.Status != verdict.Disposable,
 		},
 		MXFound: v.MXFound, Lists: v.Lists, ListVersion: v.ListVersion, ListAgeHours: v.ListAgeHours, CheckedAt: v.CheckedAt, Cached: v.Cached, LatencyMS: v.LatencyMS,
-		RetryAt: v.RetryAt, Detail: v.Detail, Evidence: v.Evidence,
+		RetryAt: v.RetryAt, Provider: v.Provider, Detail: v.Detail, Evidence: v.Evidence,
 	}
 }
 

@@ -56,7 +56,7 @@ func form(contentType string, body []byte) bool {
 }
 
 // decodeObject reads a JSON object into destinations by field name: *string,
-// **string, *bool or *int64, for which null is the same as an absent field, or a
+// **string, *bool, **bool or *int64, for which null is the same as an absent field, or a
 // *maybe, which tells them apart. Names count exactly. It returns a requestError
 // for anything else than one object of these fields, each named once, in UTF-8.
 //
@@ -100,11 +100,21 @@ func decodeFields(object []byte, prefix string, fields map[string]any) error {
 		if err := dec.Decode(&value); err != nil {
 			return err
 		}
-		if json.Unmarshal(wholeNumber(value, into), into) != nil {
+		if json.Unmarshal(wholeNumber(value, into), into) != nil || lacksText(value, into) {
 			return badField(prefix+name, "must be %s", expected(into))
 		}
 	}
 	return nil
+}
+
+// lacksText reports a null among texts, which encoding/json takes for the empty
+// one.
+func lacksText(value []byte, into any) bool {
+	if _, texts := into.(*maybe[[]string]); !texts {
+		return false
+	}
+	var all []*string
+	return json.Unmarshal(value, &all) != nil || slices.Contains(all, nil)
 }
 
 // wholeNumber writes a number without fraction as encoding/json reads integers,
@@ -222,14 +232,16 @@ func firstInvalid(text []byte) int {
 // expected names, for people, what a destination takes.
 func expected(into any) string {
 	switch into.(type) {
-	case *bool:
+	case *bool, **bool:
 		return "true or false"
 	case *int64:
 		return "a whole number"
 	case *maybe[int64]:
 		return "a whole number or null"
-	case *maybe[[]string]:
+	case *maybe[[]string], *maybe[[]*string]:
 		return "an array of strings"
+	case *maybe[map[string]*string]:
+		return "an object of strings"
 	case *maybe[string]:
 		return "a string or null"
 	}

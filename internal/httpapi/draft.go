@@ -25,7 +25,7 @@ const (
 // properties are what a body may say of a key. Null is the value that a key has
 // when nothing is said.
 type properties struct {
-	label, plan, expiresAt                           maybe[string]
+	label, plan, expiresAt, webhook                  maybe[string]
 	scopes                                           maybe[[]string]
 	policy, limits                                   maybe[json.RawMessage]
 	monthly, concurrency, reports, requestsPerSecond maybe[int64]
@@ -34,12 +34,12 @@ type properties struct {
 func (p *properties) fields() map[string]any {
 	return map[string]any{
 		"label": &p.label, "plan": &p.plan, "expires_at": &p.expiresAt, "scopes": &p.scopes,
-		"policy": &p.policy, "limits": &p.limits,
+		"policy": &p.policy, "limits": &p.limits, "webhook_url": &p.webhook,
 	}
 }
 
 // readDraft reads the body of POST /v1/keys.
-func readDraft(w http.ResponseWriter, r *http.Request) (keys.Draft, error) {
+func (a *api) readDraft(w http.ResponseWriter, r *http.Request) (keys.Draft, error) {
 	body, err := readBody(w, r, maxDraft)
 	if err != nil {
 		return keys.Draft{}, err
@@ -55,7 +55,7 @@ func readDraft(w http.ResponseWriter, r *http.Request) (keys.Draft, error) {
 	if account == nil {
 		return keys.Draft{}, badField("account", "is required")
 	}
-	patch, err := p.patch()
+	patch, err := a.patch(p)
 	if err != nil {
 		return keys.Draft{}, err
 	}
@@ -83,11 +83,14 @@ func draftOf(account string, test bool, p keys.Patch) keys.Draft {
 	if p.ExpiresAt != nil {
 		d.ExpiresAt = *p.ExpiresAt
 	}
+	if p.WebhookURL != nil {
+		d.WebhookURL = *p.WebhookURL
+	}
 	return d
 }
 
 // readPatch reads the body of PATCH /v1/keys/{id}.
-func readPatch(w http.ResponseWriter, r *http.Request) (keys.Patch, error) {
+func (a *api) readPatch(w http.ResponseWriter, r *http.Request) (keys.Patch, error) {
 	body, err := readBody(w, r, maxDraft)
 	if err != nil {
 		return keys.Patch{}, err
@@ -100,17 +103,20 @@ func readPatch(w http.ResponseWriter, r *http.Request) (keys.Patch, error) {
 	if p.scopes.cleared() {
 		return keys.Patch{}, badField("scopes", "must be an array of strings; leave it out if it is to stay")
 	}
-	return p.patch()
+	return a.patch(p)
 }
 
 // patch checks what needs more than a look at its type, and puts for null what a
 // key has when nothing is said.
-func (p *properties) patch() (patch keys.Patch, err error) {
+func (a *api) patch(p properties) (patch keys.Patch, err error) {
 	patch.Label, patch.Plan = orDefault(p.label, ""), orDefault(p.plan, "")
 	if patch.Scopes, err = scopesOf(p.scopes); err != nil {
 		return patch, err
 	}
 	if patch.Policy, err = policyOf(p.policy); err != nil {
+		return patch, err
+	}
+	if patch.WebhookURL, err = a.webhookOf(p.webhook); err != nil {
 		return patch, err
 	}
 	if patch.ExpiresAt, err = timeOf("expires_at", p.expiresAt); err != nil {
@@ -171,6 +177,21 @@ func policyOf(m maybe[json.RawMessage]) ([]byte, error) {
 	var compact bytes.Buffer
 	err := json.Compact(&compact, text)
 	return compact.Bytes(), err
+}
+
+// webhookOf checks where the results of a key's jobs are to be sent. An empty
+// text is none, like null.
+func (a *api) webhookOf(m maybe[string]) (*string, error) {
+	if m.value == nil || *m.value == "" {
+		return orDefault(m, ""), nil
+	}
+	if a.CheckWebhook == nil {
+		return nil, badField("webhook_url", "is not available in this deployment")
+	}
+	if err := a.CheckWebhook(*m.value); err != nil {
+		return nil, badField("webhook_url", "%v", err)
+	}
+	return m.value, nil
 }
 
 // rules has a destination for every field of a policy.

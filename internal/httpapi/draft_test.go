@@ -20,7 +20,7 @@ func badProperties() []struct{ body, field, detail string } {
 		{`"scopes":[1]`, "scopes", "must be an array of strings"},
 		{`"scopes":[]`, "scopes", "at least one"},
 		{`"scopes":["root"]`, "scopes", `has no "root"`},
-		{`"scopes":["verify",null]`, "scopes", `has no ""`},
+		{`"scopes":["verify",null]`, "scopes", "must be an array of strings"},
 		{`"scopes":["verify","verify"]`, "scopes", "twice"},
 		{`"policy":5`, "policy", "the name of a policy, an object or null"},
 		{`"policy":[]`, "policy", "the name of a policy, an object or null"},
@@ -35,6 +35,11 @@ func badProperties() []struct{ body, field, detail string } {
 		{`"policy":{"extends":""}`, "policy.extends", "must be the name of a policy"},
 		{`"policy":{"free":true}`, "policy.free", "must be a string"},
 		{`"policy":{"extends":"` + strings.Repeat("x", 9000) + `"}`, "policy", ""},
+		{`"webhook_url":5`, "webhook_url", "must be a string or null"},
+		{`"webhook_url":"hook.example"`, "webhook_url", "must be a URL"},
+		{`"webhook_url":"http://hook.example/"`, "webhook_url", "must begin with https://"},
+		{`"webhook_url":"https://169.254.169.254/"`, "webhook_url", "must name a public host"},
+		{`"webhook_url":"https://hook.example/` + strings.Repeat("x", 2048) + `"`, "webhook_url", "2048 octets"},
 		{`"limits":5`, "limits", "an object or null"},
 		{`"limits":[]`, "limits", "an object or null"},
 		{`"limits":{"daily":5}`, "limits.daily", "the fields are concurrency, monthly,"},
@@ -90,7 +95,7 @@ func FuzzPatchIsWhatEncodingJSONReads(f *testing.F) {
 	}
 	f.Add(`{"label":"x","plan":null,"limits":{"monthly":5.0,"concurrency":null},"expires_at":"2027-01-31T12:00:00Z","policy":"b2b"}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		patch, err := readPatch(httptest.NewRecorder(), httptest.NewRequest("PATCH", "/", strings.NewReader(body)))
+		patch, err := new(api).readPatch(httptest.NewRecorder(), httptest.NewRequest("PATCH", "/", strings.NewReader(body)))
 		if err != nil {
 			if row := answerFor(err); row.status != 400 && row.status != 413 {
 				t.Errorf("%q answers %d: %v", body, row.status, err)

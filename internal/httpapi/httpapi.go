@@ -9,7 +9,9 @@
 //	            table of routes
 //	verify.go   decode, ask the verifier, encode; the other routes likewise:
 //	            check.go health.go keys.go lists.go audit.go usage.go openapi.go
-//	            reports.go deliver.go hooks.go bounces.go traps.go
+//	            reports.go deliver.go hooks.go bounces.go traps.go providers.go
+//	            reverify.go vendorcheck.go vendorlog.go catalog.go sequences.go suppressions.go
+//	            webhooksecret.go webhooktest.go
 //	admit.go    in front of the verifier: the limits of the key
 //	problem.go  what went wrong becomes an RFC 9457 document; the only place that
 //	            knows both domain errors and HTTP statuses
@@ -40,15 +42,19 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"rcpt/internal/batch"
+	"rcpt/internal/enroll"
 	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/notify"
 	"rcpt/internal/overlay"
+	"rcpt/internal/suppress"
 	"rcpt/internal/usage"
+	"rcpt/internal/vendors"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -78,24 +84,29 @@ type Meter interface {
 }
 
 // Deps are the parts the handler is made of. Keys is required, Meter but for
-// functions/webhooks, and the parts of at least one function: the routes of the
-// others are not served.
+// functions/webhooks, and the parts of the functions whose routes are served.
 type Deps struct {
 	Keys  Authenticator
 	Meter Meter
 
 	// functions/verify. Without a TestVerifier keys of the kind Test are refused.
-	Verifier     Verifier // decides whether this function is served
+	Verifier     Verifier
 	TestVerifier Verifier // simulated verdicts
 	Health       func(context.Context) Health
 	ListsInfo    func(context.Context) ListsInfo
 
+	// Recheck asks again later. Nil: nothing is. CheckWebhook says in the caller's
+	// words what is wrong with a URL. Nil: there are no webhooks.
+	Recheck      Rechecker
+	CheckWebhook func(url string) error
+
 	// functions/account.
-	Book   *keys.Book // decides whether this function is served
-	Tenant *tenant.Book
+	Book        *keys.Book
+	Tenant      *tenant.Book
+	Suppression *suppress.Book
 
 	// functions/webhooks. Account needs Overlay and Hooks, too.
-	Tokens  TokenAuthenticator // decides whether this function is served
+	Tokens  TokenAuthenticator
 	Overlay *overlay.Book
 	Hooks   *hooks.Book
 
@@ -103,6 +114,21 @@ type Deps struct {
 	// Confirm fetches such a URL. Nil: neither can be had.
 	Certificate func(ctx context.Context, url string) (*x509.Certificate, error)
 	Confirm     func(ctx context.Context, url string) error
+
+	// functions/providers.
+	Chain      *vendors.Chain
+	VendorKeys *vendors.Book
+	Ledger     *vendors.Ledger // account shows its costs, too, if given
+	Catalogs   *vendors.Catalogs
+	Rests      *vendors.Rests // nil: what a request does not reach is not finished
+	Notes      *keys.Book     // where changes are recorded
+	Gate       *enroll.Gate
+
+	// functions/jobs.
+	Jobs       *batch.Book
+	Plans      Plans
+	Results    Results
+	Deliveries *notify.Book
 
 	// PublicURL is how the outside writes our URL, without a final slash, for
 	// ESPs that sign it. Empty: as each request was addressed.
@@ -127,9 +153,9 @@ type Deps struct {
 	MaxInFlight int64
 }
 
-// New returns the handler of all routes whose parts are given. It is safe for
-// concurrent use.
-func New(d Deps) http.Handler {
+// New returns the handler of the routes of some functions, whose parts must be
+// given. It is safe for concurrent use.
+func New(d Deps, parts ...Part) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
@@ -148,15 +174,15 @@ func New(d Deps) http.Handler {
 	if d.MaxInFlight == 0 {
 		d.MaxInFlight = 10_000
 	}
-	a := &api{Deps: d, page: sync.OnceValues(newPage)}
-	a.mux = a.paths()
+	a := &api{Deps: d}
+	a.mux = a.paths(parts)
 	return a
 }
 
 type api struct {
 	Deps
 	mux      *http.ServeMux
-	page     func() (document, error) // of GET /docs
+	page     page
 	inFlight atomic.Int64
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,9 +122,30 @@ func serve(t testing.TB, change func(*Deps)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.bare = New(d)
+	s.bare = New(d, partsOf(d)...)
 	s.Handler = validator.Handler(s.bare, t.Errorf)
 	return s
+}
+
+// partsOf are the routes of those functions whose parts are given.
+func partsOf(d Deps) (parts []Part) {
+	for _, function := range []struct {
+		given  bool
+		routes Part
+	}{
+		{d.Verifier != nil, VerifyRoutes}, {d.Book != nil, AccountRoutes}, {d.Tokens != nil, WebhooksRoutes},
+		{d.Chain != nil, ProvidersRoutes}, {d.Jobs != nil, JobsRoutes},
+	} {
+		if function.given {
+			parts = append(parts, function.routes)
+		}
+	}
+	return parts
+}
+
+// routes are those of all functions.
+func routes() []route {
+	return slices.Concat(VerifyRoutes(), AccountRoutes(), WebhooksRoutes(), ProvidersRoutes(), JobsRoutes())
 }
 
 // post asks /v1/verify with a key that may.
@@ -160,7 +182,7 @@ func problemOf(t *testing.T, w *httptest.ResponseRecorder) problem {
 func TestUnknownPathsAre404(t *testing.T) {
 	s := serve(t, nil)
 	for _, path := range []string{
-		"/", "/v1", "/v1/verify/", "/v1//verify", "//v1/verify", "/v1/../v1/verify", "/V1/verify", "/v1/verify/x",
+		"/", "/v1", "/v1/verify/", "/v1//verify", "//v1/verify", "/v1/../v1/verify", "/V1/verify", "/v1/verify/x/y",
 		"/v1%2Fverify", "/v1/verify%00", "/favicon.ico",
 	} {
 		r := post(`{"email":"a@b.test"}`)

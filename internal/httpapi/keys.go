@@ -41,7 +41,8 @@ type keyShape struct {
 	Scopes    []keys.Scope    `json:"scopes"`
 	Test      bool            `json:"test"`
 	Plan      string          `json:"plan"`
-	Policy    json.RawMessage `json:"policy"` // null: the default
+	Policy    json.RawMessage `json:"policy"`      // null: the default
+	Webhook   *string         `json:"webhook_url"` // null: none
 	Limits    limitsShape     `json:"limits"`
 	CreatedAt time.Time       `json:"created_at"`
 	ExpiresAt *time.Time      `json:"expires_at"` // null: never
@@ -65,6 +66,9 @@ func shapeOf(k keys.Key) keyShape {
 	if len(k.Policy) > 0 {
 		s.Policy = k.Policy
 	}
+	if k.WebhookURL != "" {
+		s.Webhook = &k.WebhookURL
+	}
 	return s
 }
 
@@ -78,7 +82,7 @@ func timeOrNull(t time.Time) *time.Time {
 
 // createKey answers POST /v1/keys with the new key and, this once, its secrets.
 func (a *api) createKey(w http.ResponseWriter, r *http.Request, c *call) error {
-	draft, err := readDraft(w, r)
+	draft, err := a.readDraft(w, r)
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,7 @@ func (a *api) showKey(w http.ResponseWriter, _ *http.Request, c *call) error {
 
 // changeKey answers PATCH /v1/keys/{id} with the key as it is then.
 func (a *api) changeKey(w http.ResponseWriter, r *http.Request, c *call) error {
-	patch, err := readPatch(w, r)
+	patch, err := a.readPatch(w, r)
 	if err != nil {
 		return err
 	}

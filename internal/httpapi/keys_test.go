@@ -25,7 +25,7 @@ func object(t *testing.T, w *httptest.ResponseRecorder, status int) map[string]a
 func TestCreatedKeyIsShownOnceWithItsSecrets(t *testing.T) {
 	d := newDesk(t, nil)
 	w := d.ask("POST", "/v1/keys", d.admin, `{"account":"shop","label":"Anmeldung","scopes":["verify","jobs"],"plan":"soft",
-		"policy": {"extends": "b2b", "free": "block"}, "limits":{"monthly":1000}, "expires_at":"2027-01-31T13:00:00.5+01:00"}`)
+		"policy": {"extends": "b2b", "free": "block"}, "webhook_url":"https://hook.example/x", "limits":{"monthly":1000}, "expires_at":"2027-01-31T13:00:00.5+01:00"}`)
 	made := object(t, w, 201)
 	id, _ := made["id"].(string)
 	for field, form := range map[string]string{
@@ -45,7 +45,7 @@ func TestCreatedKeyIsShownOnceWithItsSecrets(t *testing.T) {
 	}
 	w = d.ask("GET", "/v1/keys/"+id, secret, "")
 	want := `{"id":"` + id + `","account":"shop","label":"Anmeldung","scopes":["verify","jobs"],"test":false,"plan":"soft",` +
-		`"policy":{"extends":"b2b","free":"block"},"limits":{"monthly":1000,"concurrency":10,"reports_per_day":1000,"requests_per_second":0},` +
+		`"policy":{"extends":"b2b","free":"block"},"webhook_url":"https://hook.example/x","limits":{"monthly":1000,"concurrency":10,"reports_per_day":1000,"requests_per_second":0},` +
 		`"created_at":"2026-11-13T12:00:01Z","expires_at":"2027-01-31T12:00:00.5Z","revoked_at":null}` + "\n"
 	if w.Body.String() != want {
 		t.Errorf("shown later is\n%s want\n%s", w.Body, want)
@@ -60,8 +60,8 @@ func TestNothingSaidOfAKeyIsTheDefault(t *testing.T) {
 	var shapes []map[string]any
 	for _, body := range []string{
 		`{"account":"shop"}`,
-		`{"account":"shop","label":null,"scopes":null,"plan":null,"policy":null,"limits":null,"test":null,"expires_at":null}`,
-		`{"account":"shop","label":"","plan":"","limits":{"monthly":null,"concurrency":null,"reports_per_day":null,"requests_per_second":null}}`,
+		`{"account":"shop","label":null,"scopes":null,"plan":null,"policy":null,"webhook_url":null,"limits":null,"test":null,"expires_at":null}`,
+		`{"account":"shop","label":"","plan":"","webhook_url":"","limits":{"monthly":null,"concurrency":null,"reports_per_day":null,"requests_per_second":null}}`,
 		`{"account":"shop","limits":{}}`,
 	} {
 		made := object(t, d.ask("POST", "/v1/keys", d.admin, body), 201)
@@ -71,7 +71,7 @@ func TestNothingSaidOfAKeyIsTheDefault(t *testing.T) {
 		shapes = append(shapes, made)
 	}
 	want := map[string]any{
-		"account": "shop", "label": "", "scopes": []any{"verify", "report", "jobs", "providers"}, "test": false, "plan": "", "policy": nil,
+		"account": "shop", "label": "", "scopes": []any{"verify", "report", "jobs", "providers"}, "test": false, "plan": "", "policy": nil, "webhook_url": nil,
 		"limits":     map[string]any{"monthly": 0.0, "concurrency": 10.0, "reports_per_day": 1000.0, "requests_per_second": 0.0},
 		"expires_at": nil, "revoked_at": nil,
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"rcpt/internal/httpapi/docs"
 )
@@ -29,12 +30,20 @@ func (a *api) description(w http.ResponseWriter, r *http.Request, _ *call) error
 
 // docs answers GET /docs with the description as a page.
 func (a *api) docs(w http.ResponseWriter, r *http.Request, _ *call) error {
-	page, err := a.page()
-	if err != nil {
-		return fmt.Errorf("make the page of docs: %w", err)
+	p := &a.page
+	p.once.Do(func() { p.document, p.err = newPage() })
+	if p.err != nil {
+		return fmt.Errorf("make the page of docs: %w", p.err)
 	}
-	w.Header().Set("Content-Security-Policy", page.policy)
-	return page.write(w, r)
+	w.Header().Set("Content-Security-Policy", p.policy)
+	return p.write(w, r)
+}
+
+// page is the document of GET /docs, made when it is first asked for.
+type page struct {
+	once sync.Once
+	document
+	err error
 }
 
 // document is a text that is the same for everyone until the next deployment.

@@ -12,11 +12,16 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"rcpt/internal/batch"
+	"rcpt/internal/enroll"
 	"rcpt/internal/esp"
 	"rcpt/internal/httpapi/apitest"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists"
+	"rcpt/internal/notify"
 	"rcpt/internal/overlay"
+	"rcpt/internal/suppress"
+	"rcpt/internal/vendors"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -155,10 +160,15 @@ func TestStatusesFitTheRoute(t *testing.T) {
 			_, takesBody := operation.(map[string]any)["requestBody"]
 			hook := strings.HasPrefix(path, "/v1/hooks/") || strings.HasPrefix(path, "/v1/report-bounce/")
 			reports := takesBody && (path == "/v1/report-bounce" || hook && scope == anyone)
+			enrolls := strings.HasSuffix(path, "/enroll")
+			lists := takesBody && strings.HasPrefix(path, "/v1/jobs")
+			asks := takesBody && strings.HasPrefix(path, "/v1/email-verifiers/verify") || enrolls || lists
+			jobs := path == "/v1/jobs/estimate" || strings.HasPrefix(path, "/v1/jobs/{job}/") && path != "/v1/jobs/{job}/deliveries" || path == "/v1/jobs/{job}" && method == "delete"
 			for status, want := range map[string]bool{
 				"500": true, "503": true, "401": scope != anyone || hook && takesBody, "403": scope != anyone && scope != anyKey,
-				"413": takesBody, "429": scope == keys.Verify || reports, "402": scope == keys.Verify,
-				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody || hook && method != "get",
+				"413": takesBody, "429": scope == keys.Verify && takesBody || reports || asks, "402": scope == keys.Verify && takesBody,
+				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody || hook && method != "get" || takesBody && strings.HasPrefix(path, "/v1/email-verifiers/providers") || path == "/v1/webhook-secret/rotate" || enrolls || jobs,
+				"502": path == "/v1/email-verifiers/verify",
 			} {
 				if _, got := answers[status]; got != want {
 					t.Errorf("%s %s: %s is described: %v, want %v", method, path, status, got, want)
@@ -202,7 +212,7 @@ func TestClosedListsAreThoseOfTheCode(t *testing.T) {
 		{words("Scope", "enum"), scopes},
 		{words("Question", "properties", "mode", "enum"), texts(verify.Soft, verify.Full)},
 		{words("Verdict", "properties", "disposable_tier", "enum"), texts(lists.Curated, lists.Families, lists.Family, lists.Aggregator)},
-		{words("Verdict", "properties", "disposable_source", "enum"), texts(verdict.ByList, verdict.ByMX, verdict.ByKey)},
+		{words("Verdict", "properties", "disposable_source", "enum"), texts(verdict.ByList, verdict.ByMX, verdict.ByKey, verdict.ByVendor)},
 		{words("Verdict", "properties", "trap_risk", "enum"), texts(verdict.TypoTrap, verdict.ClosedTrap)},
 		{words("Verdict", "properties", "typo_certainty", "enum"), []string{verdict.High, verdict.Low}},
 		{words("ListMatch", "properties", "source", "enum"), texts(verdict.ByMX)},
@@ -214,12 +224,32 @@ func TestClosedListsAreThoseOfTheCode(t *testing.T) {
 		{words("Problem", "properties", "type", "enum"), slugs},
 		{words("ReportReason", "enum"), texts(overlay.HardBounce, overlay.SoftBounce, overlay.Complaint, overlay.Unsubscribe)},
 		{words("ESPName", "enum"), esp.Slugs()},
+		{words("Delivery", "properties", "state", "enum"), texts(notify.Pending, notify.Delivered, notify.Failed)},
+		{words("JobStatus", "enum"), texts(batch.Queued, batch.Running, batch.Completed, batch.Failed, batch.Cancelled)},
+		{words("ProviderName", "enum"), vendorNames()},
+		{words("ProviderStatus", "enum"), texts(vendors.Valid, vendors.Invalid, vendors.Risky, vendors.Unknown)},
+		{words("Deliverability", "enum"), texts(vendors.Deliverable, vendors.Undeliverable, vendors.Uncertain, vendors.Undecided)},
+		{words("ProviderAction", "enum"), texts(vendors.Manual, vendors.Bulk, vendors.Enrolment, vendors.Job, vendors.Realtime)},
+		{words("ProviderState", "enum"), texts(vendors.Answered, vendors.Cached, vendors.Failed, vendors.Open)},
+		{words("SuppressionReason", "enum"), texts(suppress.Reasons()...)},
+		{words("SkipReason", "enum"), texts(enroll.Reasons()...)},
+		{words("MemberState", "enum"), texts(enroll.States()...)},
+		{words("Verification", "enum"), texts(enroll.Verifications()...)},
+		{words("Finding", "enum"), texts(enroll.Findings()...)},
+		{words("Gate", "properties", "status", "enum"), texts(enroll.Checked, enroll.Partial, enroll.Open)},
 		{words("Hook", "properties", "auth", "enum"), texts(esp.Signature, esp.Credentials, esp.Topic, esp.Declared)},
 	} {
 		if !reflect.DeepEqual(c.described, c.code) {
 			t.Errorf("described are\n%v, in the code\n%v", c.described, c.code)
 		}
 	}
+}
+
+func vendorNames() (names []string) {
+	for _, v := range vendors.Defaults() {
+		names = append(names, string(v.Name))
+	}
+	return names
 }
 
 func texts[T ~string](words ...T) []string {
@@ -271,10 +301,17 @@ func TestFieldsAreThoseOfTheCode(t *testing.T) {
 		schema string
 		value  any
 	}{
-		{"Verdict", verdict.Verdict{}}, {"History", verdict.History{}}, {"ListMatch", verdict.ListMatch{}},
+		{"Verdict", verified{}}, {"Reverify", followUp{}}, {"Rechecked", recheckShape{}}, {"History", verdict.History{}}, {"ListMatch", verdict.ListMatch{}},
 		{"Checked", checked{}}, {"Strict", strict{}}, {"Key", keyShape{}}, {"Limits", limitsShape{}},
 		{"LimitsPatch", limitsShape{}}, {"AuditEntry", entryShape{}}, {"Problem", problem{}},
 		{"Bounce", bounceShape{}}, {"Hook", hookShape{}}, {"Delivered", delivered{}}, {"Trap", trapShape{}},
+		{"Delivery", deliveryShape{}}, {"DeliveryAttempt", attemptShape{}},
+		{"Job", jobShape{}}, {"Estimate", estimateShape{}}, {"Upload", uploadShape{}},
+		{"ProviderKey", vendorKeyShape{}}, {"ProviderKeyAnswer", vendorKeyAnswer{}}, {"ProviderValidation", validationShape{}},
+		{"ProviderVerdict", vendorVerdict{}}, {"ProviderStep", stepShape{}}, {"ProviderUsage", vendorUsageShape{}}, {"ProviderCost", vendorCost{}},
+		{"CostByProvider", providerCost{}}, {"CostByAction", actionCost{}}, {"ProviderCheck", vendorEntry{}}, {"KnownProvider", knownVendor{}}, {"CatalogEntry", catalogEntry{}},
+		{"Suppression", suppressionShape{}}, {"SuppressionChange", suppressionChange{}}, {"SuppressionImport", importShape{}}, {"SuppressionFault", faultShape{}},
+		{"Enrolment", enroll.Result{}}, {"Member", enroll.Member{}}, {"SkippedEmail", enroll.Skipped{}}, {"Gate", enroll.Standing{}}, {"Sequence", sequenceShape{}},
 		{"Entry", entryOnList{}}, {"ListsChange", outcomeShape{}}, {"ListsInfo", ListsInfo{}},
 	} {
 		var names []string

@@ -18,13 +18,20 @@ import (
 	"strings"
 	"testing"
 
+	"rcpt/internal/batch"
+	"rcpt/internal/batch/collector"
+	"rcpt/internal/batch/intake"
+	"rcpt/internal/enroll"
 	"rcpt/internal/esp"
 	"rcpt/internal/hooks"
 	"rcpt/internal/keys"
 	"rcpt/internal/lists/tenant"
+	"rcpt/internal/notify"
 	"rcpt/internal/overlay"
 	"rcpt/internal/store"
+	"rcpt/internal/suppress"
 	"rcpt/internal/usage"
+	"rcpt/internal/vendors"
 	"rcpt/internal/verdict"
 	"rcpt/internal/verify"
 )
@@ -156,6 +163,33 @@ func TestProblemsOfReportsLookLikeThis(t *testing.T) {
 	}
 }
 
+// TestProblemsOfJobsLookLikeThis keeps those about lists.
+func TestProblemsOfJobsLookLikeThis(t *testing.T) {
+	d := newDesk(t, nil)
+	id := d.submit(t, d.acme, `{"emails":["alice@ok.example"]}`)
+	ended := d.submit(t, d.acme, `{"emails":["alice@ok.example"]}`)
+	d.complete(t, ended)
+	picture := d.upload(t, d.acme, "{}", "\x89PNG\r\n\x1a\n\x00\x00")
+	for name, c := range map[string]struct{ method, target, body string }{
+		"400-list":       {"POST", "/v1/jobs/estimate", `{"upload_id":"` + picture + `"}`},
+		"400-upload":     {"POST", "/v1/jobs", `{"upload_id":"up_none"}`},
+		"400-deadline":   {"POST", "/v1/jobs", `{"emails":["alice@ok.example"],"deadline":"2 days"}`},
+		"404-job":        {"GET", "/v1/jobs/job_none", ""},
+		"404-webhook":    {"POST", "/v1/jobs/" + ended + "/deliveries/msg_none/resend", ""},
+		"409-running":    {"GET", "/v1/jobs/" + id + "/results", ""},
+		"409-ended":      {"POST", "/v1/jobs/" + ended + "/cancel", ""},
+		"413-job":        {"POST", "/v1/jobs", strings.Repeat(" ", maxJob+1)},
+		"405-deliveries": {"POST", "/v1/jobs/" + id + "/deliveries", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, c.target, strings.NewReader(c.body))
+			r.Header.Set("Authorization", "Bearer "+d.acme)
+			r.Header.Set("X-Request-Id", "req-1")
+			golden(t, filepath.Join("testdata", "problems", name+".http"), response(d.do(r)))
+		})
+	}
+}
+
 // response writes a response as it stands on the wire.
 func response(w *httptest.ResponseRecorder) []byte {
 	var text bytes.Buffer
@@ -193,36 +227,70 @@ func sentinels() map[string]struct {
 		err    error
 		status int
 	}{
-		"keys.ErrUnknown":     {keys.ErrUnknown, 401},
-		"keys.ErrDraft":       {keys.ErrDraft, 400},
-		"keys.ErrCursor":      {keys.ErrCursor, 400},
-		"keys.ErrNotFound":    {keys.ErrNotFound, 404},
-		"keys.ErrConflict":    {keys.ErrConflict, 409},
-		"overlay.ErrNotFound": {overlay.ErrNotFound, 404},
-		"overlay.ErrConflict": {overlay.ErrConflict, 503},
-		"overlay.ErrCursor":   {overlay.ErrCursor, 400},
-		"hooks.ErrNotFound":   {hooks.ErrNotFound, 404},
-		"hooks.ErrField":      {hooks.ErrField, 400},
-		"hooks.ErrConflict":   {hooks.ErrConflict, 409},
-		"hooks.ErrReplay":     {hooks.ErrReplay, 401},
-		"esp.ErrUnknown":      {esp.ErrUnknown, 404},
-		"esp.ErrSignature":    {esp.ErrSignature, 401},
-		"esp.ErrStale":        {esp.ErrStale, 401},
-		"esp.ErrBody":         {esp.ErrBody, 400},
-		"esp.ErrCertificate":  {esp.ErrCertificate, 503},
-		"esp.ErrSecret":       {esp.ErrSecret, 400},
-		"esp.ErrMapping":      {esp.ErrMapping, 409},
-		"esp.ErrTopic":        {esp.ErrTopic, 400},
-		"tenant.ErrEntry":     {tenant.ErrEntry, 400},
-		"tenant.ErrCursor":    {tenant.ErrCursor, 400},
-		"tenant.ErrConflict":  {tenant.ErrConflict, 409},
-		"tenant.ErrFull":      {tenant.ErrFull, 409},
-		"usage.ErrQuota":      {usage.ErrQuota, 402},
-		"usage.ErrBusy":       {usage.ErrBusy, 429},
-		"usage.ErrRate":       {usage.ErrRate, 429},
-		"verify.ErrPolicy":    {verify.ErrPolicy, 400},
-		"store.ErrThrottled":  {store.ErrThrottled, 503},
-		"store.ErrUnknown":    {store.ErrUnknown, 503},
+		"keys.ErrUnknown":        {keys.ErrUnknown, 401},
+		"keys.ErrDraft":          {keys.ErrDraft, 400},
+		"keys.ErrCursor":         {keys.ErrCursor, 400},
+		"keys.ErrNotFound":       {keys.ErrNotFound, 404},
+		"keys.ErrConflict":       {keys.ErrConflict, 409},
+		"suppress.ErrNotFound":   {suppress.ErrNotFound, 404},
+		"suppress.ErrCursor":     {suppress.ErrCursor, 400},
+		"suppress.ErrList":       {suppress.ErrList, 400},
+		"enroll.ErrNotFound":     {enroll.ErrNotFound, 404},
+		"enroll.ErrCursor":       {enroll.ErrCursor, 400},
+		"enroll.ErrReused":       {enroll.ErrReused, 422},
+		"enroll.ErrInProgress":   {enroll.ErrInProgress, 409},
+		"enroll.ErrConflict":     {enroll.ErrConflict, 503},
+		"overlay.ErrNotFound":    {overlay.ErrNotFound, 404},
+		"overlay.ErrConflict":    {overlay.ErrConflict, 503},
+		"overlay.ErrCursor":      {overlay.ErrCursor, 400},
+		"hooks.ErrNotFound":      {hooks.ErrNotFound, 404},
+		"hooks.ErrField":         {hooks.ErrField, 400},
+		"hooks.ErrConflict":      {hooks.ErrConflict, 409},
+		"hooks.ErrReplay":        {hooks.ErrReplay, 401},
+		"esp.ErrUnknown":         {esp.ErrUnknown, 404},
+		"esp.ErrSignature":       {esp.ErrSignature, 401},
+		"esp.ErrStale":           {esp.ErrStale, 401},
+		"esp.ErrBody":            {esp.ErrBody, 400},
+		"esp.ErrCertificate":     {esp.ErrCertificate, 503},
+		"esp.ErrSecret":          {esp.ErrSecret, 400},
+		"esp.ErrMapping":         {esp.ErrMapping, 409},
+		"esp.ErrTopic":           {esp.ErrTopic, 400},
+		"tenant.ErrEntry":        {tenant.ErrEntry, 400},
+		"tenant.ErrCursor":       {tenant.ErrCursor, 400},
+		"tenant.ErrConflict":     {tenant.ErrConflict, 409},
+		"tenant.ErrFull":         {tenant.ErrFull, 409},
+		"usage.ErrQuota":         {usage.ErrQuota, 402},
+		"usage.ErrBusy":          {usage.ErrBusy, 429},
+		"usage.ErrRate":          {usage.ErrRate, 429},
+		"verify.ErrPolicy":       {verify.ErrPolicy, 400},
+		"store.ErrThrottled":     {store.ErrThrottled, 503},
+		"store.ErrUnknown":       {store.ErrUnknown, 503},
+		"batch.ErrJob":           {batch.ErrJob, 404},
+		"batch.ErrReused":        {batch.ErrReused, 422},
+		"batch.ErrRunning":       {batch.ErrRunning, 409},
+		"batch.ErrEnded":         {batch.ErrEnded, 409},
+		"batch.ErrCursor":        {batch.ErrCursor, 400},
+		"batch.ErrUpload":        {batch.ErrUpload, 400},
+		"intake.ErrList":         {intake.ErrList, 400},
+		"intake.ErrReplaced":     {intake.ErrReplaced, 409},
+		"collector.ErrNoResults": {collector.ErrNoResults, 409},
+		"collector.ErrPreparing": {collector.ErrPreparing, 503},
+		"notify.ErrNotFound":     {notify.ErrNotFound, 404},
+		"notify.ErrCursor":       {notify.ErrCursor, 400},
+		"notify.ErrConflict":     {notify.ErrConflict, 409},
+		"notify.ErrURL":          {notify.ErrURL, 500}, // what a request brings is a bad field
+		"notify.ErrDraft":        {notify.ErrDraft, 500},
+		"vendors.ErrNone":        {vendors.ErrNone, 400},
+		"vendors.ErrRequest":     {vendors.ErrRequest, 400},
+		"vendors.ErrDraft":       {vendors.ErrDraft, 400},
+		"vendors.ErrCursor":      {vendors.ErrCursor, 400},
+		"vendors.ErrCap":         {vendors.ErrCap, 402},
+		"vendors.ErrKey":         {vendors.ErrKey, 404},
+		"vendors.ErrFull":        {vendors.ErrFull, 409},
+		"vendors.ErrConflict":    {vendors.ErrConflict, 409},
+		"vendors.ErrFailed":      {vendors.ErrFailed, 502},
+		"vendors.ErrLate":        {vendors.ErrLate, 503},
+		"vendors.ErrCatalog":     {vendors.ErrCatalog, 500}, // as stored; what a request brings is a bad field
 		// What a domain package did not turn into words of its own is ours to mend.
 		"store.ErrNotFound":  {store.ErrNotFound, 500},
 		"store.ErrCondition": {store.ErrCondition, 500},
@@ -247,7 +315,7 @@ func TestEverySentinelHasItsAnswer(t *testing.T) {
 
 func TestNoSentinelIsForgotten(t *testing.T) {
 	known := sentinels()
-	for _, pkg := range []string{"keys", "lists/tenant", "overlay", "esp", "hooks", "usage", "verify", "store"} {
+	for _, pkg := range []string{"batch", "batch/intake", "batch/collector", "notify", "enroll", "suppress", "vendors", "keys", "lists/tenant", "overlay", "esp", "hooks", "usage", "verify", "store"} {
 		for _, name := range exportedErrors(t, filepath.Join("..", pkg)) {
 			if _, ok := known[filepath.Base(pkg)+"."+name]; !ok {
 				t.Errorf("%s.%s has no line in sentinels: decide how it is answered", pkg, name)

@@ -36,6 +36,8 @@ const (
 	verifyPart part = iota
 	accountPart
 	webhooksPart
+	jobsPart
+	providersPart
 )
 
 type route struct {
@@ -47,26 +49,44 @@ type route struct {
 	serve  endpoint
 }
 
-// routes is the table of everything that can be asked, and of who may.
-func routes() []route {
+// Part is the routes of one function of functions/: what can be asked, and who
+// may. It is a function so that a binary carries the endpoints of the part that
+// it names, and nothing of the others.
+type Part func() []route
+
+// VerifyRoutes are those of functions/verify.
+func VerifyRoutes() []route {
 	return []route{
 		{verifyPart, "POST", "/v1/verify", keys.Verify, nil, (*api).verify},
 		{verifyPart, "POST", "/v1/check", keys.Verify, nil, (*api).check},
+		{verifyPart, "GET", "/v1/verify/{recheck}", keys.Verify, nil, (*api).rechecked},
 		{verifyPart, "GET", "/v1/health", anyone, nil, (*api).health},
 		{verifyPart, "GET", "/v1/lists/info", anyKey, nil, (*api).listsInfo},
+	}
+}
 
+// AccountRoutes are those of functions/account.
+func AccountRoutes() []route {
+	return []route{
 		{accountPart, "POST", "/v1/keys", keys.Admin, nil, (*api).createKey},
 		{accountPart, "GET", "/v1/keys", anyKey, nil, (*api).listKeys},
 		{accountPart, "GET", "/v1/keys/{id}", anyKey, (*api).findKey, (*api).showKey},
 		{accountPart, "PATCH", "/v1/keys/{id}", keys.Admin, (*api).findKey, (*api).changeKey},
 		{accountPart, "DELETE", "/v1/keys/{id}", keys.Admin, (*api).findKey, (*api).revokeKey},
 		{accountPart, "POST", "/v1/keys/{id}/rotate", keys.Admin, (*api).findKey, (*api).rotateKey},
+		{accountPart, "POST", "/v1/webhook-secret/rotate", anyKey, nil, (*api).rotateWebhookSecret},
 		{accountPart, "GET", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).listEntries},
 		{accountPart, "POST", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).addEntries},
 		{accountPart, "DELETE", "/v1/lists", ownOrAdmin, (*api).findLists, (*api).removeEntries},
 		{accountPart, "GET", "/v1/bounces", keys.Report, nil, (*api).listBounces},
 		{accountPart, "GET", "/v1/bounces/{bounce}", keys.Report, nil, (*api).showBounce},
 		{accountPart, "DELETE", "/v1/bounces/{bounce}", keys.Report, nil, (*api).deleteBounce},
+		{accountPart, "GET", "/v1/suppressions", keys.Report, nil, (*api).listSuppressions},
+		{accountPart, "POST", "/v1/suppressions", keys.Report, nil, (*api).addSuppressions},
+		{accountPart, "DELETE", "/v1/suppressions", keys.Report, nil, (*api).removeSuppressions},
+		{accountPart, "POST", importPath, keys.Report, nil, (*api).importSuppressions},
+		{accountPart, "GET", "/v1/suppressions/{suppression}", keys.Report, nil, (*api).showSuppression},
+		{accountPart, "DELETE", "/v1/suppressions/{suppression}", keys.Report, nil, (*api).deleteSuppression},
 		{accountPart, "DELETE", "/v1/addresses", keys.Report, nil, (*api).eraseAddress},
 		{accountPart, "GET", "/v1/hooks", keys.Report, nil, (*api).listHooks},
 		{accountPart, "GET", "/v1/hooks/{esp}", keys.Report, nil, (*api).showHook},
@@ -79,7 +99,53 @@ func routes() []route {
 		{accountPart, "GET", "/v1/usage", anyKey, nil, (*api).usage},
 		{accountPart, "GET", "/v1/openapi.json", anyone, nil, (*api).description},
 		{accountPart, "GET", "/docs", anyone, nil, (*api).docs},
+	}
+}
 
+// ProvidersRoutes are those of functions/providers.
+func ProvidersRoutes() []route {
+	return []route{
+		{providersPart, "GET", "/v1/email-verifiers/providers", keys.Providers, nil, (*api).listVendorKeys},
+		{providersPart, "POST", "/v1/email-verifiers/providers", keys.Providers, nil, (*api).addVendorKey},
+		{providersPart, "GET", "/v1/email-verifiers/providers/{provider}", keys.Providers, nil, (*api).showVendorKey},
+		{providersPart, "PUT", "/v1/email-verifiers/providers/{provider}", keys.Providers, nil, (*api).changeVendorKey},
+		{providersPart, "DELETE", "/v1/email-verifiers/providers/{provider}", keys.Providers, nil, (*api).deleteVendorKey},
+		{providersPart, "POST", "/v1/email-verifiers/verify", keys.Providers, nil, (*api).askVendors},
+		{providersPart, "POST", "/v1/email-verifiers/verify-bulk", keys.Providers, nil, (*api).askVendorsAll},
+		{providersPart, "GET", "/v1/email-verifiers/usage", keys.Providers, nil, (*api).vendorUsage},
+		{providersPart, "GET", "/v1/email-verifiers/log", keys.Providers, nil, (*api).vendorLog},
+		{providersPart, "GET", "/v1/email-verifiers/known-providers", anyone, nil, (*api).knownVendors},
+		{providersPart, "GET", "/v1/email-verifiers/catalog", keys.Admin, nil, (*api).showCatalog},
+		{providersPart, "PUT", "/v1/email-verifiers/catalog", keys.Admin, nil, (*api).changeCatalog},
+		{providersPart, "POST", "/v1/sequences/{sequence}/enroll", keys.Providers, nil, (*api).enroll},
+		{providersPart, "GET", "/v1/sequences/{sequence}", keys.Providers, nil, (*api).showSequence},
+		{providersPart, "DELETE", "/v1/sequences/{sequence}", keys.Providers, nil, (*api).deleteSequence},
+		{providersPart, "DELETE", "/v1/sequences/{sequence}/members", keys.Providers, nil, (*api).removeMembers},
+		{providersPart, "DELETE", "/v1/sequences/{sequence}/members/{member}", keys.Providers, nil, (*api).removeMember},
+	}
+}
+
+// JobsRoutes are those of functions/jobs.
+func JobsRoutes() []route {
+	return []route{
+		{jobsPart, "POST", "/v1/uploads", keys.Jobs, nil, (*api).createUpload},
+		{jobsPart, "POST", "/v1/jobs/estimate", keys.Jobs, nil, (*api).estimateJob},
+		{jobsPart, "POST", "/v1/jobs", keys.Jobs, nil, (*api).createJob},
+		{jobsPart, "GET", "/v1/jobs", keys.Jobs, nil, (*api).listJobs},
+		{jobsPart, "GET", "/v1/jobs/{job}", keys.Jobs, nil, (*api).showJob},
+		{jobsPart, "DELETE", "/v1/jobs/{job}", keys.Jobs, nil, (*api).deleteJob},
+		{jobsPart, "POST", "/v1/jobs/{job}/cancel", keys.Jobs, nil, (*api).cancelJob},
+		{jobsPart, "GET", "/v1/jobs/{job}/results", keys.Jobs, nil, (*api).jobResults},
+		{jobsPart, "GET", "/v1/jobs/{job}/deliveries", keys.Jobs, nil, (*api).listDeliveries},
+		{jobsPart, "POST", "/v1/jobs/{job}/deliveries/{delivery}/resend", keys.Jobs, nil, (*api).resend},
+		{jobsPart, "POST", "/v1/webhooks/test", keys.Jobs, nil, (*api).testWebhook},
+		{jobsPart, "GET", "/v1/webhooks/test", keys.Jobs, nil, (*api).listWebhookTests},
+	}
+}
+
+// WebhooksRoutes are those of functions/webhooks.
+func WebhooksRoutes() []route {
+	return []route{
 		{webhooksPart, "POST", "/v1/report-bounce", keys.Report, nil, (*api).reportBounce},
 		// What admits to these is the hook token in their URL.
 		{webhooksPart, "POST", "/v1/report-bounce/{source}", anyone, nil, (*api).deliverFrom},
@@ -89,29 +155,17 @@ func routes() []route {
 	}
 }
 
-// serves reports whether the parts of a function were given.
-func (a *api) serves(p part) bool {
-	switch p {
-	case verifyPart:
-		return a.Verifier != nil
-	case webhooksPart:
-		return a.Tokens != nil
-	}
-	return a.Book != nil
-}
-
 // paths groups the routes by path, so that a wrong method is told from an
 // unknown path and both are answered with a problem document.
-func (a *api) paths() *http.ServeMux {
+func (a *api) paths(parts []Part) *http.ServeMux {
 	resources := make(map[string]resource)
-	for _, rt := range routes() {
-		if !a.serves(rt.part) {
-			continue
+	for _, routes := range parts {
+		for _, rt := range routes() {
+			if resources[rt.path] == nil {
+				resources[rt.path] = make(resource)
+			}
+			resources[rt.path][rt.method] = rt
 		}
-		if resources[rt.path] == nil {
-			resources[rt.path] = make(resource)
-		}
-		resources[rt.path][rt.method] = rt
 	}
 	mux := http.NewServeMux()
 	for path, methods := range resources {
@@ -133,7 +187,29 @@ type resource map[string]route
 const (
 	keyWithin    = 4 * time.Second // a check has 4.5 s by default
 	answerWithin = 8 * time.Second // ESPs wait for ten seconds and more
+
+	// jobsWithin is enough to look ahead at a long list, or to filter long results;
+	// the gateway gives up after 30 s.
+	jobsWithin = 25 * time.Second
+
+	// vendorsWithin is what is promised of requests that vendors answer.
+	vendorsWithin = 25 * time.Second
 )
+
+// within is how long a request for a route may take; 0: its caller says.
+func (rt route) within() time.Duration {
+	switch {
+	case rt.part == verifyPart:
+		return 0
+	case rt.part == providersPart:
+		return vendorsWithin
+	case rt.part == jobsPart:
+		return jobsWithin
+	case rt.path == importPath:
+		return importWithin
+	}
+	return answerWithin
+}
 
 func (a *api) serve(methods resource, w http.ResponseWriter, r *http.Request, c *call) error {
 	method := r.Method
@@ -145,8 +221,8 @@ func (a *api) serve(methods resource, w http.ResponseWriter, r *http.Request, c 
 		w.Header().Set("Allow", methods.allow())
 		return errMethod
 	}
-	if rt.part != verifyPart { // whose callers say how long they wait
-		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	if within := rt.within(); within > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), within)
 		defer cancel()
 		r = r.WithContext(ctx)
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -52,7 +53,25 @@ func (a *api) usage(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, reportOf(key.ID, from, to, days))
+	report := reportOf(key.ID, from, to, days)
+	if report.Vendors, err = a.vendorCosts(r.Context(), key.Account, from, to); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, report)
+}
+
+// vendorCosts is what the account of a key asked vendors in the same days: their
+// keys are the account's, whichever key asks.
+func (a *api) vendorCosts(ctx context.Context, account string, from, to time.Time) (*vendorCost, error) {
+	if a.Ledger == nil {
+		return nil, nil
+	}
+	days, err := a.Ledger.Usage(ctx, account, from, to)
+	if err != nil {
+		return nil, err
+	}
+	cost := costOf(sumOf(days).All)
+	return &cost, nil
 }
 
 // span is the days asked for, from and to included: either so many up to today,
@@ -109,7 +128,8 @@ type reportShape struct {
 	From string `json:"from"` // the first day
 	To   string `json:"to"`   // the last one
 	counts
-	Days []dayShape `json:"days"`
+	Vendors *vendorCost `json:"vendors"` // of the account; null: not known here
+	Days    []dayShape  `json:"days"`
 }
 
 func reportOf(key string, from, to time.Time, days []usage.Day) reportShape {

@@ -52,7 +52,7 @@ func TestUsageIsToldByDay(t *testing.T) {
 		if c.total > 0 {
 			counts = fmt.Sprintf(`"by_kind":{"full":%d},"by_outcome":{"VALID":%d}`, c.total, c.total)
 		}
-		want := fmt.Sprintf(`{"key":"%s","from":"%s","to":"%s","total":%d,%s,"days":[%s]}`+"\n", idOf(d.other), c.from, c.to, c.total, counts, strings.Join(c.days, ","))
+		want := fmt.Sprintf(`{"key":"%s","from":"%s","to":"%s","total":%d,%s,"vendors":{"calls":0,"cost_usd":0},"days":[%s]}`+"\n", idOf(d.other), c.from, c.to, c.total, counts, strings.Join(c.days, ","))
 		if w := d.ask("GET", "/v1/usage"+c.query, d.other, ""); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("%s answers %d\n%s want\n%s", c.query, w.Code, w.Body, want)
 		}

@@ -44,40 +44,55 @@ const (
 
 // verify answers POST /v1/verify with a verdict.Verdict.
 func (a *api) verify(w http.ResponseWriter, r *http.Request, c *call) error {
-	v, err := a.ask(w, r, c)
+	v, next, err := a.ask(w, r, c)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, v)
+	return writeJSON(w, http.StatusOK, verified{v, next})
+}
+
+// verified is the answer of /v1/verify.
+type verified struct {
+	verdict.Verdict
+	Reverify *followUp `json:"reverify,omitempty"` // what is to follow, if anything
 }
 
 // ask reads the question that /v1/verify and /v1/check share and, if the limits
-// of the key allow, has it answered.
-func (a *api) ask(w http.ResponseWriter, r *http.Request, c *call) (verdict.Verdict, error) {
+// of the key allow, has it answered. next is what is to follow, if anything.
+func (a *api) ask(w http.ResponseWriter, r *http.Request, c *call) (v verdict.Verdict, next *followUp, err error) {
 	verifier := a.Verifier
 	if c.key.Test {
 		verifier = a.TestVerifier
 	}
 	if verifier == nil {
-		return verdict.Verdict{}, errTestKey
+		return v, nil, errTestKey
 	}
 	body, err := readBody(w, r, maxQuestion)
 	if err != nil {
-		return verdict.Verdict{}, err
+		return v, nil, err
 	}
 	q, err := readQuestion(body)
 	if err != nil {
-		return verdict.Verdict{}, err
+		return v, nil, err
+	}
+	if err := a.checkFollowUp(q); err != nil {
+		return v, nil, err
 	}
 	request, err := q.request(c)
 	if err != nil {
-		return verdict.Verdict{}, err
+		return v, nil, err
+	}
+	if request.Vendors { // that spends the account's money
+		if err := authorize(keys.Providers, w, c); err != nil {
+			return v, nil, err
+		}
 	}
 	ticket, err := a.admit(w, r, c, request.Deadline)
 	if err != nil {
-		return verdict.Verdict{}, err
+		return v, nil, err
 	}
-	return onTheWire(a.admitted(r.Context(), c, ticket, verifier, request)), nil
+	v = onTheWire(a.admitted(r.Context(), c, ticket, verifier, request))
+	return v, a.followUp(r.Context(), c, q, request, v), nil
 }
 
 // question is the body of /v1/verify and /v1/check, with its defaults. What is
@@ -106,10 +121,10 @@ func readQuestion(body []byte) (question, error) {
 	return q, q.check()
 }
 
-// check refuses values outside of their lists and ranges, and what this
-// deployment cannot do: an option that was ignored would promise something.
+// check refuses values outside of their lists and ranges. What this deployment
+// cannot do is refused elsewhere: an option that was ignored would promise
+// something.
 func (q question) check() error {
-	const unavailable = "is not available in this deployment yet; leave it out"
 	switch {
 	case q.email == nil:
 		return badField("email", "is required")
@@ -123,14 +138,6 @@ func (q question) check() error {
 		return badField("timeout_ms", "must be from %d to %d", minTimeoutMS, maxTimeoutMS)
 	case !oneOf(q.vendors, "off", "on_unknown"):
 		return badField("vendors", "must be off or on_unknown")
-	case !oneOf(q.vendors, "off"):
-		return badField("vendors", "on_unknown "+unavailable)
-	case !oneOf(q.onUnknown, "reverify"):
-		return badField("on_unknown", "must be reverify")
-	case q.onUnknown != nil:
-		return badField("on_unknown", "reverify "+unavailable)
-	case q.webhook != nil:
-		return badField("webhook_url", unavailable)
 	}
 	return nil
 }
@@ -151,11 +158,15 @@ func (q question) request(c *call) (verify.Request, error) {
 	if err != nil {
 		return verify.Request{}, err
 	}
+	margin := answerMargin
+	if q.onUnknown != nil {
+		margin += recheckMargin
+	}
 	return verify.Request{
-		Scope: c.key.ID, Email: *q.email, Mode: mode, Policy: policy,
+		Scope: c.key.ID, Account: c.key.Account, Email: *q.email, Mode: mode, Policy: policy,
 		Received: c.received,
-		Deadline: c.received.Add(time.Duration(q.timeoutMS)*time.Millisecond - answerMargin),
-		Fresh:    q.fresh, Explain: q.explain,
+		Deadline: c.received.Add(time.Duration(q.timeoutMS)*time.Millisecond - margin),
+		Fresh:    q.fresh, Explain: q.explain, Vendors: q.vendors != nil && *q.vendors == "on_unknown",
 	}, nil
 }
 

@@ -158,7 +158,6 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		{"a time beyond integers", `{"email":"a@b.test","timeout_ms":1e400}`, "timeout_ms", "whole number"},
 		{"fresh as text", `{"email":"a@b.test","fresh":"true"}`, "fresh", "true or false"},
 		{"explain as a number", `{"email":"a@b.test","explain":1}`, "explain", "true or false"},
-		{"vendors not there yet", `{"email":"a@b.test","vendors":"on_unknown"}`, "vendors", "not available in this deployment yet"},
 		{"unknown vendors", `{"email":"a@b.test","vendors":"always"}`, "vendors", "off or on_unknown"},
 		{"reverify not there yet", `{"email":"a@b.test","on_unknown":"reverify"}`, "on_unknown", "not available in this deployment yet"},
 		{"unknown on_unknown", `{"email":"a@b.test","on_unknown":"guess"}`, "on_unknown", "must be reverify"},

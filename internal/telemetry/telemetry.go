@@ -4,13 +4,19 @@
 //
 //	log.go      slog as JSON lines; hide.go keeps addresses and secrets out
 //	metrics.go  CloudWatch embedded metric format, a line per value
-//	trace.go    steps of a request, as a function value
-//	xray.go     the same through X-Ray; left out with the build tag notrace
+//	xray.go     steps of a request through X-Ray; left out with the build tag notrace
 //
 // Logs and metrics share one output, a whole line per write: Lambda carries
 // standard output to CloudWatch Logs, which finds the metrics by their format.
 // Nothing waits in memory for a flush, since an environment may be frozen or
 // ended between two requests.
+//
+// TRACED of the Makefile names the functions that trace their steps: verify,
+// account, webhooks, egresscheck. The others are built with notrace, because the SDK
+// of X-Ray brings grpc and protobuf, and those call methods by names that the
+// linker does not know, so that it keeps every method of everything: 9 to 14 MB of a
+// binary. In a trace they are the segment that Lambda itself writes, and jobs the
+// states that Step Functions writes.
 //
 // What never leaves the process through this package: the local part of a mail
 // address, and the random part of an API key, hook token or webhook secret.

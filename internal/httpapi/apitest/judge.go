@@ -150,10 +150,15 @@ func (o *operation) judgeRequest(e exchange, named map[string]string) error {
 	var errs []error
 	query := e.request.URL.Query()
 	for _, p := range o.parameters {
-		values := query[p.name]
-		delete(query, p.name)
-		if p.in == "path" {
+		var values []string
+		switch p.in {
+		case "path":
 			values = []string{named[p.name]}
+		case "header":
+			values = e.request.Header.Values(p.name)
+		default:
+			values = query[p.name]
+			delete(query, p.name)
 		}
 		switch {
 		case len(values) == 0 && p.required, len(values) > 1:

@@ -3,6 +3,7 @@ package docs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -225,3 +226,43 @@ func (o ordered[T]) At(name string) (value T) {
 
 // target is the last part of a reference: the name of a component.
 func target(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
+
+var errNull = errors.New("null stands where something is to be described")
+
+// follow is the component that a reference leads to, or what is in its place.
+func follow[T any](here *T, ref func(*T) string, components ordered[*T]) (*T, error) {
+	if here == nil {
+		return nil, errNull
+	}
+	to := ref(here)
+	if to == "" {
+		return here, nil
+	}
+	if end := components.At(target(to)); end != nil {
+		return end, nil
+	}
+	return nil, fmt.Errorf("%s leads nowhere", to)
+}
+
+// schema follows a reference, unless to a schema that has a section of its own.
+func (d described) schema(s *schema) (*schema, error) {
+	end, err := follow(s, schemaRef, d.Components.Schemas)
+	if err != nil || end.Section() {
+		return s, err
+	}
+	return end, nil
+}
+
+// meaning is the description of a field, else that of what it refers to.
+func (d described) meaning(s *schema) (string, error) {
+	end, err := follow(s, schemaRef, d.Components.Schemas)
+	switch {
+	case err != nil:
+		return "", err
+	case s.Description != "":
+		return s.Description, nil
+	}
+	return end.Description, nil
+}
+
+func schemaRef(s *schema) string { return s.Ref }

@@ -6,11 +6,16 @@
 // language; a line "prints ..." at their end is what they write, where three
 // dots stand for anything.
 //
-//	docs.go       the page: operations by tag, examples, references followed
-//	described.go  the description as it is read
-//	docs.html     the template
+//	docs.go       the policy, operations by tag, examples
+//	described.go  the description as it is read, references followed
+//	writer.go     the page from top to bottom
+//	tables.go     its tables: answers, fields, values
 //
 // It shows what our description uses of OpenAPI and JSON Schema, and no more.
+//
+// There is no template: those of the standard library call methods by names the
+// linker does not know, so that it would keep every method of everything in each
+// function of ours that serves HTTP (8 MB).
 package docs
 
 import (
@@ -19,11 +24,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"strings"
 )
 
-//go:embed docs.html docs.css examples
+//go:embed docs.css examples
 var files embed.FS
 
 // languages are those of the examples: the ends of their files' names, and what
@@ -35,69 +39,52 @@ func languages() [][2]string {
 // Page renders the description, which is JSON. It returns the page and the
 // Content-Security-Policy to send with it.
 func Page(description string) (html, policy string, err error) {
-	p, err := newPage(description)
+	var w writer
+	if err := json.Unmarshal([]byte(description), &w.described); err != nil {
+		return "", "", fmt.Errorf("read description: %w", err)
+	}
+	style, err := files.ReadFile("docs.css")
 	if err != nil {
 		return "", "", err
 	}
-	tree, err := template.New("docs.html").Funcs(p.functions()).ParseFS(files, "docs.html")
+	groups, err := w.groups()
 	if err != nil {
-		return "", "", fmt.Errorf("read template: %w", err)
+		return "", "", err
 	}
-	var text strings.Builder
-	if err := tree.Execute(&text, p); err != nil {
-		return "", "", fmt.Errorf("render description: %w", err)
+	w.page(string(style), groups)
+	if w.err != nil {
+		return "", "", fmt.Errorf("render description: %w", w.err)
 	}
-	style := sha256.Sum256([]byte(p.Style))
-	return text.String(), "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(style[:]) +
+	hash := sha256.Sum256(style)
+	return w.to.String(), "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", nil
-}
-
-// page is what the template shows.
-type page struct {
-	described
-	Groups []group
-	Style  template.CSS
 }
 
 // group is the operations under one tag.
 type group struct {
 	Name, Description string
-	Operations        []shown
-}
-
-// shown is an operation with its examples.
-type shown struct {
-	operation
-	Examples []example
+	Operations        []operation
 }
 
 // example is a program that asks for an operation, as it stands in its file.
 type example struct{ Language, Title, Text string }
 
-func newPage(description string) (page, error) {
-	var p page
-	if err := json.Unmarshal([]byte(description), &p.described); err != nil {
-		return page{}, fmt.Errorf("read description: %w", err)
-	}
-	style, err := files.ReadFile("docs.css")
+func (d described) groups() ([]group, error) {
+	operations, err := d.operations()
 	if err != nil {
-		return page{}, err
+		return nil, err
 	}
-	p.Style = template.CSS(style)
-	operations, err := p.operations()
-	if err != nil {
-		return page{}, err
-	}
-	for _, tag := range p.Tags {
+	var groups []group
+	for _, tag := range d.Tags {
 		g := group{Name: tag.Name, Description: tag.Description}
 		for _, o := range operations {
 			if len(o.Tags) > 0 && o.Tags[0] == tag.Name {
-				g.Operations = append(g.Operations, shown{o, examplesOf(o.ID)})
+				g.Operations = append(g.Operations, o)
 			}
 		}
-		p.Groups = append(p.Groups, g)
+		groups = append(groups, g)
 	}
-	return p, nil
+	return groups, nil
 }
 
 // operations returns those of all paths, with the parameters of their path.
@@ -132,64 +119,4 @@ func examplesOf(operation string) []example {
 		}
 	}
 	return all
-}
-
-// functions are what the template calls: where references lead, and prose.
-func (d described) functions() template.FuncMap {
-	c := d.Components
-	return template.FuncMap{
-		"parameter": func(p *parameter) (*parameter, error) { return follow(p, p.Ref, c.Parameters) },
-		"body":      func(b *body) (*body, error) { return follow(b, b.Ref, c.RequestBodies) },
-		"answer":    func(a *answer) (*answer, error) { return follow(a, a.Ref, c.Responses) },
-		"shape":     func(s *schema) (*schema, error) { return follow(s, s.Ref, c.Schemas) },
-		"schema":    d.schema,
-		"meaning":   d.meaning,
-		"target":    target,
-		"prose":     prose,
-	}
-}
-
-// follow is the component that a reference leads to, or what is in its place.
-func follow[T any](here *T, ref string, components ordered[*T]) (*T, error) {
-	if ref == "" {
-		return here, nil
-	}
-	if end := components.At(target(ref)); end != nil {
-		return end, nil
-	}
-	return nil, fmt.Errorf("%s leads nowhere", ref)
-}
-
-// schema follows a reference, unless to a schema that has a section of its own.
-func (d described) schema(s *schema) (*schema, error) {
-	end, err := follow(s, s.Ref, d.Components.Schemas)
-	if err != nil || end.Section() {
-		return s, err
-	}
-	return end, nil
-}
-
-// meaning is the description of a field, else that of what it refers to.
-func (d described) meaning(s *schema) (string, error) {
-	end, err := follow(s, s.Ref, d.Components.Schemas)
-	if err != nil || s.Description != "" {
-		return s.Description, err
-	}
-	return end.Description, nil
-}
-
-// prose makes paragraphs of text, and code of what stands between backticks.
-func prose(text string) template.HTML {
-	var html strings.Builder
-	for paragraph := range strings.SplitSeq(text, "\n\n") {
-		html.WriteString("<p>")
-		for i, part := range strings.Split(template.HTMLEscapeString(paragraph), "`") {
-			if i%2 == 1 {
-				part = "<code>" + part + "</code>"
-			}
-			html.WriteString(part)
-		}
-		html.WriteString("</p>")
-	}
-	return template.HTML(html.String())
 }

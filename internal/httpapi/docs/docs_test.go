@@ -37,9 +37,6 @@ func TestPageNeedsNoOtherHostAndNoScript(t *testing.T) {
 			t.Errorf("the page holds %q", foreign)
 		}
 	}
-	if strings.Contains(text, "ZgotmplZ") {
-		t.Error("the template refused a value")
-	}
 }
 
 func TestPolicyAllowsTheStyleAndNothingElse(t *testing.T) {
@@ -140,6 +137,9 @@ func TestDescriptionsThatCannotBeReadAreErrors(t *testing.T) {
 	for _, description := range []string{
 		"", "[]", `{"paths": []}`, `{"paths": {"/": 5}}`, `{"paths": {"/": {"parameters": 5}}}`, `{"paths": {"/": {"get": 5}}}`,
 		`{"tags": [{"name": "T"}], "paths": {"/": {"get": {"tags": ["T"], "requestBody": {"$ref": "#/components/requestBodies/None"}}}}}`,
+		`{"components": {"headers": {"X": {"schema": {"$ref": "#/components/schemas/None"}}}}}`, `{"components": {"headers": {"X": null}}}`,
+		`{"components": {"schemas": {"X": {"oneOf": [null]}}}}`, `{"components": {"schemas": {"X": {"properties": {"x": null}}}}}`,
+		`{"x-any-request": {"responses": {"500": null}}}`, `{"x-any-request": {"responses": {"500": {"content": {"text/plain": null}}}}}`,
 	} {
 		if _, _, err := Page(description); err == nil {
 			t.Errorf("%s is taken", description)

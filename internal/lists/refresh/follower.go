@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -25,9 +26,14 @@ const (
 // leastInUse is how much of the table in use a newer one must have.
 const leastInUse = 0.90
 
+// Files is where a Follower reads; a store.Blob is one, whose Open it is.
+type Files interface {
+	Open(ctx context.Context, name string, offset, length int64, unless string) (io.ReadCloser, store.BlobInfo, error)
+}
+
 // FollowerConfig says whom a Follower follows.
 type FollowerConfig struct {
-	Blob   store.Blob
+	Blob   Files
 	Live   *lists.Live  // where the table in use is
 	Table  *lists.Table // the built-in table; nil: lists.New()
 	Now    func() time.Time

@@ -80,7 +80,7 @@ func isDigest(s string) bool {
 
 // read returns a whole blob. errUnreadable when it is larger than limit; else
 // the errors of Blob.Open.
-func read(ctx context.Context, blob store.Blob, name string, limit int64, unless string) ([]byte, store.BlobInfo, error) {
+func read(ctx context.Context, blob Files, name string, limit int64, unless string) ([]byte, store.BlobInfo, error) {
 	r, info, err := blob.Open(ctx, name, 0, -1, unless)
 	if err != nil {
 		return nil, info, fmt.Errorf("read %s: %w", name, err)
@@ -170,7 +170,7 @@ func asUnreadable(err error) error {
 
 // readTable returns a published table. ErrNoTable when there is none, or not the
 // one that was written.
-func readTable(ctx context.Context, blob store.Blob, digest string) (*lists.Table, error) {
+func readTable(ctx context.Context, blob Files, digest string) (*lists.Table, error) {
 	data, _, err := read(ctx, blob, snapshotName(digest), maxSnapshot, "")
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, errUnreadable) {
 		return nil, fmt.Errorf("%w: %w", ErrNoTable, err)
