@@ -58,7 +58,7 @@ func benchFunctions(ctx context.Context, runs int) error {
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(out, "function\tMB\tuntraced MB\tzip MB\tfirst answer ms\tresident MB\t")
-	var missed []string
+	var missed, untraced []string
 	for _, main := range mains {
 		name := filepath.Base(filepath.Dir(main))
 		f, err := weigh(ctx, around, name, work, runs)
@@ -68,6 +68,9 @@ func benchFunctions(ctx context.Context, runs int) error {
 		_, _ = fmt.Fprintf(out, "%s\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t\n",
 			name, f.traced, f.untraced, f.zip, float64(f.start.Microseconds())/1000, f.resident)
 		missed = append(missed, f.missed(name)...)
+		if !f.tracing {
+			untraced = append(untraced, name)
+		}
 	}
 	probers := strings.Join(probing(), ", ")
 	_, _ = fmt.Fprintf(out, "target: %s\t≤ %d\t\t\t< %d\t< %d\t\ntarget: others\t≤ %d\t≤ %d\t\t< %d\t< %d\t\n",
@@ -75,7 +78,7 @@ func benchFunctions(ctx context.Context, runs int) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	fmt.Printf("\nmedian of %d starts; resident after %d events; deployed untraced: refresher\n", runs, invokes)
+	fmt.Printf("\nmedian of %d starts; resident after %d events; deployed untraced: %s\n", runs, invokes, strings.Join(untraced, ", "))
 	for _, m := range missed {
 		fmt.Println("missed:", m)
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"rcpt/infra/bench/jobs"
 )
 
 // process is a server under measurement.
@@ -22,6 +24,7 @@ type process struct {
 	target target
 	cmd    *exec.Cmd
 	folder string // removed at the end; "" for none
+	admin  jobs.Client
 }
 
 func (p *process) stop() {
@@ -32,16 +35,17 @@ func (p *process) stop() {
 	}
 }
 
-// startProduct starts rcpt on a fresh folder, makes a key without limits that
-// a rate of hundreds a second would meet, and warms the address that will be
-// asked for.
-func startProduct(ctx context.Context, binary string) (*process, error) {
+// startProduct starts rcpt on a fresh folder with further settings, NAME=value,
+// makes a key without limits that a rate of hundreds a second would meet, and
+// warms the address that will be asked for.
+func startProduct(ctx context.Context, binary string, settings ...string) (*process, error) {
 	folder, err := os.MkdirTemp("", "rcpt-bench-")
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, binary)
 	cmd.Env = append(os.Environ(), "RCPT_ADDR=127.0.0.1:0", "RCPT_DATA="+folder)
+	cmd.Env = append(cmd.Env, settings...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -55,17 +59,17 @@ func startProduct(ctx context.Context, binary string) (*process, error) {
 		return nil, fmt.Errorf("wait for %s: %w", binary, err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
-	if p.target, err = warm(ctx, folder); err != nil {
+	if p.target, p.admin, err = warm(ctx, folder); err != nil {
 		p.stop()
 		return nil, err
 	}
 	return p, nil
 }
 
-func warm(ctx context.Context, folder string) (target, error) {
+func warm(ctx context.Context, folder string) (target, jobs.Client, error) {
 	text, err := os.ReadFile(filepath.Join(folder, "env"))
 	if err != nil {
-		return target{}, err
+		return target{}, jobs.Client{}, err
 	}
 	env := make(map[string]string)
 	for line := range strings.Lines(string(text)) {
@@ -74,13 +78,13 @@ func warm(ctx context.Context, folder string) (target, error) {
 	}
 	key, hook, err := newKey(ctx, env["RCPT_URL"], env["RCPT_ADMIN_KEY"])
 	if err != nil {
-		return target{}, fmt.Errorf("make a key: %w", err)
+		return target{}, jobs.Client{}, fmt.Errorf("make a key: %w", err)
 	}
 	t := target{url: env["RCPT_URL"] + "/v1/verify", key: key, body: `{"email":"alice@ok.test"}`, hooks: env["RCPT_URL"] + "/v1/hooks/sendgrid/" + hook}
 	if err := ask(ctx, http.DefaultClient, t); err != nil {
-		return target{}, fmt.Errorf("warm the cache: %w", err)
+		return target{}, jobs.Client{}, fmt.Errorf("warm the cache: %w", err)
 	}
-	return t, nil
+	return t, jobs.Client{URL: env["RCPT_URL"], Key: env["RCPT_ADMIN_KEY"]}, nil
 }
 
 // newKey makes a key that may have 200 requests under way and report as much as

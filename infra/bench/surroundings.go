@@ -59,13 +59,15 @@ func (s *surroundings) env() []string {
 		"RCPT_CONTROL_TABLE=control", "RCPT_CACHE_TABLE=cache", "RCPT_VAULT_KEY=key", "RCPT_BUCKET=bucket",
 		"RCPT_SECRET=a-secret-of-no-installation-but-this-one", "RCPT_PUBLIC_URL=https://rcpt.example.com",
 		"RCPT_HELO=probe.example.com", "RCPT_MAIL_FROM=verify@example.com",
+		"RCPT_PROBE_QUEUE=" + s.aws.URL + "/1/probe", "RCPT_DELIVERY_QUEUE=" + s.aws.URL + "/1/delivery", "RCPT_VENDOR_QUEUE=" + s.aws.URL + "/1/vendor",
+		"RCPT_STATE_MACHINE=arn:aws:states:eu-central-1:123456789012:stateMachine:jobs",
 		"RCPT_EGRESS_CHECK=" + s.exchanger.Addr().String(), "RCPT_LISTS_URLS=off",
 	}
 }
 
 // event is what a function is asked: something that it answers by itself, or with
-// one question to a table.
-func event(name string) []byte {
+// a question or two to AWS.
+func event(name string) ([]byte, error) {
 	method, path := "", ""
 	switch name {
 	case "verify":
@@ -74,16 +76,32 @@ func event(name string) []byte {
 		method, path = "GET", "/v1/openapi.json"
 	case "webhooks":
 		method, path = "POST", "/v1/hooks/resend/no-token"
-	default: // a clock, or a state machine that has nothing for it
-		return []byte(`[]`)
+	case "providers":
+		method, path = "GET", "/v1/email-verifiers/known-providers"
+	case "jobs":
+		method, path = "GET", "/v1/jobs"
+	default:
+		return sample(name)
 	}
-	text, _ := json.Marshal(map[string]any{
+	return json.Marshal(map[string]any{
 		"version": "2.0", "routeKey": "$default", "rawPath": path, "headers": map[string]string{"host": "rcpt.example.com"},
 		"requestContext": map[string]any{
 			"stage": "$default", "requestId": "bench", "http": map[string]string{"method": method, "path": path, "sourceIp": "198.51.100.24"},
 		},
 	})
-	return text
+}
+
+// sample is an event of the folder events: about a job, a delivery or a key that
+// there is not.
+func sample(name string) ([]byte, error) {
+	file := map[string]string{
+		"collector": "forget", "deadletter": "start", "dropfolder": "put", "notifier": "first", "planner": "first",
+		"prober": "settle", "vendorqueue": "malformed",
+	}[name]
+	if file == "" {
+		return []byte(`[]`), nil // a clock that has nothing for it
+	}
+	return os.ReadFile("events/" + name + "/" + file + ".json")
 }
 
 // run starts a function several times and returns the medians of the time to the
@@ -107,7 +125,11 @@ func (s *surroundings) once(ctx context.Context, name, binary string) (time.Dura
 	var log bytes.Buffer
 	f := host.New(host.Config{Name: name, Binary: binary, Env: s.env(), Log: &log})
 	defer f.Close()
-	began, e := time.Now(), event(name)
+	e, err := event(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
 	if _, err := f.Invoke(ctx, e); err != nil {
 		return 0, 0, err
 	}

@@ -18,6 +18,10 @@ type Known struct {
 	// RetryAt.
 	Verdict *verdict.Verdict
 
+	// Unprobed says that no exchanger is going to be asked, because lists are sure
+	// that the domain is disposable; DNS is. The lists of the key may differ.
+	Unprobed bool
+
 	// Operator runs the exchanger that last answered for the domain, as
 	// pace.Operator names it; "" if nobody was asked in the last thirty days.
 	Operator string
@@ -57,6 +61,7 @@ func (v *Verifier) known(j *job) (k Known) {
 	if j.facts != nil {
 		k.Operator = j.facts.Operator
 	}
+	k.Unprobed = j.Mode == Full && j.e.Syntax == nil && j.table.Disposable(j.e.Address.Domain()).Firm()
 	if !j.settled() || j.e.Lists.TenantLost || j.e.HistoryLost {
 		return k
 	}

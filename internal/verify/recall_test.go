@@ -54,6 +54,9 @@ func TestRecallAsksNobody(t *testing.T) {
 			if reason != want[at] {
 				t.Errorf("%d %s: %q, want %q", at, requests[at].Email, reason, want[at])
 			}
+			if k.Unprobed != (at == 13) {
+				t.Errorf("%d %s: unprobed is %v", at, requests[at].Email, k.Unprobed)
+			}
 		}
 		if op := got[chunk+1].Operator; op != "ok.example" || got[1].Operator != "" {
 			t.Errorf("operators %q of d.example, %q of new.example", op, got[1].Operator)

@@ -45,7 +45,7 @@ type World struct {
 	listeners []net.Listener
 	running   sync.WaitGroup
 
-	open                                                             atomic.Int64
+	open, together                                                   atomic.Int64
 	connections, batches, questions, recipients, refused, cut, early atomic.Int64
 	sessions                                                         []load
 }
@@ -60,6 +60,7 @@ type Counts struct {
 	Cut                             int64 // sessions ended by the limit of errors
 	Early                           int64 // clients that spoke before the greeting
 	AtOnce, Most                    int64 // the most sessions that one exchanger had, at once and in all
+	Together                        int64 // the most sessions of all exchangers at once
 }
 
 // Start opens the sockets.
@@ -140,7 +141,7 @@ func (w *World) Settle() {
 func (w *World) Take() Counts {
 	c := Counts{
 		Connections: w.connections.Swap(0), Batches: w.batches.Swap(0), Questions: w.questions.Swap(0),
-		Recipients: w.recipients.Swap(0), Refused: w.refused.Swap(0), Cut: w.cut.Swap(0), Early: w.early.Swap(0),
+		Recipients: w.recipients.Swap(0), Refused: w.refused.Swap(0), Cut: w.cut.Swap(0), Early: w.early.Swap(0), Together: w.together.Swap(0),
 	}
 	for i := range w.sessions {
 		c.AtOnce = max(c.AtOnce, w.sessions[i].most.Swap(0))

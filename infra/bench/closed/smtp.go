@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,14 +39,12 @@ func (w *World) serve(host int, conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	l := &w.sessions[host]
 	w.connections.Add(1)
-	w.open.Add(1)
+	raise(&w.together, w.open.Add(1))
 	defer w.open.Add(-1)
 	l.taken.Add(1)
-	now := l.now.Add(1)
+	raise(&l.most, l.now.Add(1))
 	leave := sync.OnceFunc(func() { l.now.Add(-1) })
 	defer leave()
-	for most := l.most.Load(); now > most && !l.most.CompareAndSwap(most, now); most = l.most.Load() {
-	}
 
 	s := &session{w: w, host: host, name: w.names[host]}
 	s.say("220 " + s.name + " ESMTP")
@@ -82,6 +81,12 @@ func (w *World) serve(host int, conn net.Conn) {
 		if s.over && s.answered == 1 { // QUIT alone, whose reply nobody waits for
 			leave()
 		}
+	}
+}
+
+// raise makes a peak at least as high as now.
+func raise(peak *atomic.Int64, now int64) {
+	for was := peak.Load(); now > was && !peak.CompareAndSwap(was, now); was = peak.Load() {
 	}
 }
 
