@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"rcpt/internal/keys"
 	"rcpt/internal/vendors"
@@ -64,9 +65,9 @@ func (a *api) showCatalog(w http.ResponseWriter, r *http.Request, _ *call) error
 	}{shapes})
 }
 
-// changeCatalog answers PUT /v1/email-verifiers/catalog: its vendors come first,
-// in its order, with what it says of them. What it does not say is as built in;
-// an empty one takes all changes away.
+// changeCatalog answers PUT /v1/email-verifiers/catalog. What it does not say is
+// as built in; an empty one takes all changes away. One that names all vendors
+// says their order, else the cheapest comes first.
 func (a *api) changeCatalog(w http.ResponseWriter, r *http.Request, c *call) error {
 	body, err := readBody(w, r, maxDraft)
 	if err != nil {
@@ -120,6 +121,9 @@ func checkCatalogEntry(entry []byte, at string) error {
 	}
 	if _, err := vendorNamed(at+".provider", provider); err != nil {
 		return err
+	}
+	if text := strings.TrimLeft(string(price), jsonSpace); text != "" && text != "null" && !strings.ContainsAny(text[:1], "-0123456789") {
+		return badField(at+".list_price_usd", "must be a number")
 	}
 	if base != nil && !vendorURL(*base) {
 		return badField(at+".base_url", "must be an https URL of scheme, host and path only; http for a loopback address alone")

@@ -56,7 +56,26 @@ func (c *Chain) ask(ctx context.Context, r Request, keys []candidate, together *
 		}
 		return c.conclude(ctx, r, p, k, instead.Result, began), nil
 	}
+	if together != nil && p.waited() {
+		return Answer{}, c.giveUp(ctx, p, began, ErrLate)
+	}
 	return Answer{}, c.giveUp(ctx, p, began, &FailedError{Trace: p.Trace})
+}
+
+// waited reports that no vendor was asked, and that time is why: as one of many
+// the address is then left for later.
+func (p *page) waited() bool {
+	waited := false
+	for _, s := range p.Trace {
+		switch s.Outcome {
+		case stepBusy, stepDeadline:
+			waited = true
+		case stepPaused:
+		default:
+			return false
+		}
+	}
+	return waited
 }
 
 // attempt asks one key and adds what happened to the trace. The error is an

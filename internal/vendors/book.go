@@ -137,7 +137,7 @@ func (b *Book) items(ctx context.Context, account string) ([]store.Item, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read provider keys: %w", err)
 	}
-	return slices.DeleteFunc(page.Items, func(i store.Item) bool { return i.Key.Sort == headSort }), nil
+	return slices.DeleteFunc(page.Items, func(i store.Item) bool { return i.Key.Sort == headSort || i.Key.Sort == budgetSort }), nil
 }
 
 // Find returns one key of an account. ErrKey when there is none.

@@ -34,6 +34,9 @@ func (c *Chain) VerifyAll(ctx context.Context, r Request, addresses []address.Ad
 	if err != nil {
 		return nil, err
 	}
+	if r, err = c.within(ctx, r); err != nil {
+		return nil, err
+	}
 	distinct, places := distinct(addresses)
 	found := make([]Outcome, len(distinct))
 	todo, err := c.known(ctx, r, keys, distinct, found, began)

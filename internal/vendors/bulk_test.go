@@ -85,6 +85,46 @@ func TestBulkEndsInTime(t *testing.T) {
 	}
 }
 
+// Who waits for a place among a vendor's calls until the deadline has not been
+// asked about: whether another process holds the places, or the vendor takes so
+// many in a second. Such an address is left for later, it has not failed.
+func TestBulkLeavesWhoWaitedForLater(t *testing.T) {
+	w := open(t)
+	w.key(t, Hunter, "good")
+	got, err := w.VerifyAll(within(t, 2500*time.Millisecond), w.request(t, "ok@buyer.example"), users(t, 40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered, late := 0, 0
+	for _, o := range got {
+		switch {
+		case o.Err == nil:
+			answered++
+		case errors.Is(o.Err, ErrLate):
+			late++
+		default:
+			t.Errorf("got %v", o.Err)
+		}
+	}
+	if answered+late != 40 || answered == 0 || late == 0 || w.checks(Hunter) != answered {
+		t.Errorf("%d answered, %d late, %d paid", answered, late, w.checks(Hunter))
+	}
+
+	w.key(t, Reoon, "good") // cheaper, but all its places are taken
+	v, _ := w.catalog.Find(Reoon)
+	places := newPlaces(w.db.Cache(), w.clock.Now)
+	for range v.AtOnce {
+		if _, err := places.take(within(t, 5*time.Second), "acme", v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.Advance(time.Second) // in which Hunter takes further calls
+	one, err := w.VerifyAll(within(t, 2500*time.Millisecond), w.request(t, "ok@buyer.example"), users(t, 41)[40:])
+	if err != nil || one[0].Err != nil || path(one[0].Answer.Trace) != "reoon:busy hunter:answered" {
+		t.Errorf("got %s, %v, %v", path(one[0].Answer.Trace), one[0].Err, err)
+	}
+}
+
 func TestBulkWithFailures(t *testing.T) {
 	w := open(t)
 	if _, err := w.VerifyAll(t.Context(), w.request(t, "ok@buyer.example"), users(t, 3)); !errors.Is(err, ErrNone) {

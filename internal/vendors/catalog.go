@@ -1,6 +1,7 @@
 package vendors
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,23 +64,32 @@ const maxPrice = 1_000_000_000
 // stays as it is.
 type change struct {
 	Provider  Name     `json:"provider"`
-	Price     *float64 `json:"list_price_usd"`
-	AtOnce    *int64   `json:"at_once"`
-	PerSecond *int64   `json:"per_second"`
-	TimeoutMS *int64   `json:"timeout_ms"`
-	Base      *string  `json:"base_url"`
+	Price     *float64 `json:"list_price_usd,omitempty"`
+	AtOnce    *int64   `json:"at_once,omitempty"`
+	PerSecond *int64   `json:"per_second,omitempty"`
+	TimeoutMS *int64   `json:"timeout_ms,omitempty"`
+	Base      *string  `json:"base_url,omitempty"`
 }
 
-// With returns the catalog changed by a JSON array of objects: "provider" and,
-// each optional, "list_price_usd", "at_once" (1 to 100), "per_second" (0: no
-// limit), "timeout_ms" (1000 to 25000), "base_url". The vendors named come first
-// and in the order they are named in. ErrCatalog when that cannot be.
-func (c Catalog) With(text []byte) (Catalog, error) {
-	var changes []change
+func readChanges(text []byte) (changes []change, err error) {
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&changes); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCatalog, err)
+	}
+	return changes, nil
+}
+
+// With returns the catalog changed by a JSON array of objects: "provider" and,
+// each optional, "list_price_usd", "at_once" (1 to 100), "per_second" (0: no
+// limit), "timeout_ms" (1000 to 25000), "base_url". An array that names all
+// vendors is in the order wanted; else the cheapest comes first, so that who
+// changes one number of a vendor does not put it before a cheaper one. ErrCatalog
+// when that cannot be.
+func (c Catalog) With(text []byte) (Catalog, error) {
+	changes, err := readChanges(text)
+	if err != nil {
+		return nil, err
 	}
 	var first Catalog
 	for _, change := range changes {
@@ -93,12 +103,52 @@ func (c Catalog) With(text []byte) (Catalog, error) {
 		}
 		first = append(first, v)
 	}
-	for _, v := range c {
-		if _, named := first.Find(v.Name); !named {
-			first = append(first, v)
+	if len(first) == len(c) {
+		return first, nil
+	}
+	all := slices.Clone(c)
+	for i, v := range all {
+		if changed, named := first.Find(v.Name); named {
+			all[i] = changed
 		}
 	}
-	return first, nil
+	slices.SortStableFunc(all, func(a, b Vendor) int { return cmp.Compare(a.Price, b.Price) })
+	return all, nil
+}
+
+// news is the changes without what they leave as it is in the catalog. Who reads
+// the catalog in force, changes one number and sends all of it does not mean to
+// hold on to the other ones for ever, such as to the port of a double.
+func (c Catalog) news(text []byte) ([]byte, error) {
+	changes, err := readChanges(text)
+	if err != nil {
+		return nil, err
+	}
+	for i := range changes {
+		v, _ := c.Find(changes[i].Provider)
+		changes[i].shorten(v)
+	}
+	return json.Marshal(changes)
+}
+
+func (c *change) shorten(v Vendor) {
+	same := v
+	c.apply(&same)
+	if same.Price == v.Price {
+		c.Price = nil
+	}
+	if same.AtOnce == v.AtOnce {
+		c.AtOnce = nil
+	}
+	if same.PerSecond == v.PerSecond {
+		c.PerSecond = nil
+	}
+	if same.Timeout == v.Timeout {
+		c.TimeoutMS = nil
+	}
+	if same.Base == v.Base {
+		c.Base = nil
+	}
 }
 
 func (c change) apply(v *Vendor) {
@@ -222,7 +272,9 @@ func (c *Catalogs) Save(ctx context.Context, text []byte) error {
 	var err error
 	if len(text) == 0 {
 		err = c.table.Delete(ctx, catalogKey())
-	} else if _, err = c.base.With(text); err == nil {
+	} else if _, err = c.base.With(text); err != nil {
+		return fmt.Errorf("save vendor catalog: %w", err)
+	} else if text, err = c.base.news(text); err == nil {
 		err = c.table.Put(ctx, store.Item{Key: catalogKey(), Attrs: store.Attrs{"text": string(text)}})
 	}
 	if err != nil {

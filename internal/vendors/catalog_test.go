@@ -37,7 +37,7 @@ func TestOperatorChangesTheCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := catalogs.Load(t.Context())
-	if err != nil || len(got) != 5 || got[0].Name != Hunter || got[0].Price != 2900 || got[0].AtOnce != 2 || got[0].PerSecond != 0 || got[0].Timeout != 9*time.Second || got[1].Name != Reoon || got[2].Name != MillionVerifier {
+	if err != nil || len(got) != 5 || got[0].Name != Hunter || got[0].Price != 2900 || got[0].AtOnce != 2 || got[0].PerSecond != 0 || got[0].Timeout != 9*time.Second || got[1].Name != MillionVerifier || got[2].Name != Reoon {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	w.key(t, MillionVerifier, "good")
@@ -51,6 +51,66 @@ func TestOperatorChangesTheCatalog(t *testing.T) {
 	}
 	if got, _ := catalogs.Load(t.Context()); got[0].Name != MillionVerifier {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Who changes a number of one vendor does not put it before cheaper ones; who names
+// all vendors says in which order they are asked.
+func TestOrderOfAChangedCatalog(t *testing.T) {
+	for _, test := range []struct {
+		change string
+		want   []Name
+	}{
+		{`[{"provider":"hunter","at_once":3}]`, []Name{MillionVerifier, Reoon, NeverBounce, ZeroBounce, Hunter}},
+		{`[{"provider":"zerobounce"}]`, []Name{MillionVerifier, Reoon, NeverBounce, ZeroBounce, Hunter}},
+		{`[{"provider":"millionverifier","list_price_usd":0.02}]`, []Name{Reoon, NeverBounce, ZeroBounce, Hunter, MillionVerifier}},
+		{`[{"provider":"hunter","list_price_usd":0.0049}]`, []Name{MillionVerifier, Hunter, Reoon, NeverBounce, ZeroBounce}},
+		{
+			`[{"provider":"hunter"},{"provider":"zerobounce"},{"provider":"millionverifier"},{"provider":"reoon"},{"provider":"neverbounce"}]`,
+			[]Name{Hunter, ZeroBounce, MillionVerifier, Reoon, NeverBounce},
+		},
+	} {
+		got, err := Defaults().With([]byte(test.change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range test.want {
+			if got[i].Name != name {
+				t.Errorf("%s: number %d is %s, want %s", test.change, i+1, got[i].Name, name)
+			}
+		}
+	}
+}
+
+// A catalog that is read and sent back with one number changed keeps that number
+// and its order, and of the rest follows what is built in: after a restart the
+// doubles of vendors are elsewhere.
+func TestCatalogSentBackHoldsOnToNothingElse(t *testing.T) {
+	w := open(t)
+	before := NewCatalogs(w.control, Defaults(), w.clock.Now)
+	err := before.Save(t.Context(), []byte(`[
+		{"provider":"reoon","list_price_usd":0.005,"at_once":5,"per_second":0,"timeout_ms":15000,"base_url":"https://emailverifier.reoon.com"},
+		{"provider":"millionverifier","list_price_usd":0.0049,"at_once":7,"per_second":0,"timeout_ms":12000,"base_url":"https://api.millionverifier.com"},
+		{"provider":"neverbounce"},{"provider":"zerobounce"},{"provider":"hunter","base_url":"https://hunter.example"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := Defaults()
+	for i := range moved {
+		moved[i].Base, moved[i].Price = "http://127.0.0.1:4999", moved[i].Price+1
+	}
+	got, err := NewCatalogs(w.control, moved, w.clock.Now).Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Name != Reoon || got[0].Price != 5001 || got[0].Base != "http://127.0.0.1:4999" {
+		t.Errorf("first: got %+v", got[0])
+	}
+	if got[1].Name != MillionVerifier || got[1].AtOnce != 7 || got[1].Base != "http://127.0.0.1:4999" {
+		t.Errorf("second: got %+v", got[1])
+	}
+	if hunter, _ := got.Find(Hunter); hunter.Base != "https://hunter.example" {
+		t.Errorf("what was changed: got %+v", hunter)
 	}
 }
 

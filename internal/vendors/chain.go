@@ -128,6 +128,9 @@ func (c *Chain) Verify(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if r, err = c.within(ctx, r); err != nil {
+		return Answer{}, err
+	}
 	return c.share(ctx, r, keys, catalog, nil)
 }
 

@@ -165,21 +165,22 @@ type memory struct {
 }
 
 type sheet struct {
-	keys  []opened
-	until time.Time
+	keys   []opened
+	budget *int64 // nil: none
+	until  time.Time
 }
 
 const memoryLife = 3 * time.Second
 
-func (m *memory) find(account string, now time.Time) (keys []opened, era int64, ok bool) {
+func (m *memory) find(account string, now time.Time) (s sheet, era int64, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	maps.DeleteFunc(m.known, func(_ string, s sheet) bool { return !now.Before(s.until) })
-	s, ok := m.known[account]
-	return s.keys, m.era, ok
+	s, ok = m.known[account]
+	return s, m.era, ok
 }
 
-func (m *memory) keep(account string, keys []opened, era int64, now time.Time) {
+func (m *memory) keep(account string, s sheet, era int64, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if era != m.era {
@@ -188,7 +189,8 @@ func (m *memory) keep(account string, keys []opened, era int64, now time.Time) {
 	if m.known == nil {
 		m.known = make(map[string]sheet)
 	}
-	m.known[account] = sheet{keys: keys, until: now.Add(memoryLife)}
+	s.until = now.Add(memoryLife)
+	m.known[account] = s
 }
 
 func (m *memory) forget(account string) {
@@ -200,25 +202,38 @@ func (m *memory) forget(account string) {
 
 // open returns the keys of an account, those not active without their secret.
 func (b *Book) open(ctx context.Context, account string) ([]opened, error) {
-	keys, era, ok := b.memory.find(account, b.now())
+	s, err := b.sheet(ctx, account)
+	return s.keys, err
+}
+
+// sheet is what the account's rows say, read at once.
+func (b *Book) sheet(ctx context.Context, account string) (sheet, error) {
+	s, era, ok := b.memory.find(account, b.now())
 	if ok {
-		return keys, nil
+		return s, nil
 	}
-	items, err := b.items(ctx, account)
+	page, err := b.table.Query(ctx, store.Query{Part: keyPart + account})
 	if err != nil {
-		return nil, err
+		return sheet{}, fmt.Errorf("read provider keys: %w", err)
 	}
-	for _, item := range items {
+	for _, item := range page.Items {
+		switch item.Key.Sort {
+		case headSort:
+			continue
+		case budgetSort:
+			s.budget = budgetOf(item)
+			continue
+		}
 		one := opened{Key: keyOf(item)}
 		if one.Active {
 			if one.secret, err = b.unseal(ctx, item); errors.Is(err, store.ErrSealed) {
 				one.Active = false // moved here from elsewhere: as if it were not there
 			} else if err != nil {
-				return nil, err
+				return sheet{}, err
 			}
 		}
-		keys = append(keys, one)
+		s.keys = append(s.keys, one)
 	}
-	b.memory.keep(account, keys, era, b.now())
-	return keys, nil
+	b.memory.keep(account, s, era, b.now())
+	return s, nil
 }

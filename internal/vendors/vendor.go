@@ -8,6 +8,7 @@
 //	book.go     the account's keys: sealed, checked at the vendor before they are kept
 //	chain.go    the active keys, cheapest vendor first, keys of one vendor by id
 //	limit.go    a place among the calls that a vendor takes at once from an account
+//	budget.go   what the account wants to spend at most
 //	ledger.go   the call is noted before it is made, and counted exactly once after it
 //	client.go   one HTTP call, within a time and a size
 //	<vendor>.go what to send, what the answer means
