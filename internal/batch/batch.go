@@ -141,6 +141,10 @@ type Tally struct {
 	Rows     int64
 	ByStatus map[verdict.Status]int64
 	ByReason map[verdict.Reason]int64
+
+	// Of what the job was charged: checks that were made for these rows, and those
+	// that are given back in the same transaction. They are no part of Job.Done.
+	Checks, Back int64 `json:"-"`
 }
 
 // Add counts n rows with one answer.
@@ -167,6 +171,8 @@ func (t *Tally) Join(other Tally) {
 		t.ByReason[reason] += n
 	}
 	t.Rows += other.Rows
+	t.Checks += other.Checks
+	t.Back += other.Back
 }
 
 // Job is one list and how far it is. It is a copy: changing it changes nothing.
@@ -183,11 +189,14 @@ type Job struct {
 	Chunks int64 // files of rows
 	Done   Tally // rows answered; exact when the job has ended, behind by a moment before
 
+	Charged int64 // checks on the month of the key, those given back left out
+	Checks  int64 // of those, the ones that were made
+
 	Shards  int64 // planned
 	Closed  int64 // of those, the ones that need no more work
 	Planned bool  // Shards is final
 	Closing Closing
-	Token   string // of the task that waits for the shards
+	Token   string // of the task that waits for the shards, behind those of earlier tries, a line each
 	Error   string // why the job failed, for the caller
 
 	CreatedAt  time.Time // UTC, as all times here; whole milliseconds

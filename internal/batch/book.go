@@ -25,14 +25,20 @@ type Config struct {
 	Probes store.Queue    // of Messages
 	Flow   store.Workflow // executions are named as their jobs
 	Now    func() time.Time
-	Rand   io.Reader // default: crypto/rand.Reader
-	Log    *slog.Logger
+
+	// GiveBack is the operation that takes back checks of a key's month. Nil: what
+	// was charged stays so.
+	GiveBack func(key string, at time.Time, n int64) store.Op
+
+	Rand io.Reader // default: crypto/rand.Reader
+	Log  *slog.Logger
 }
 
 // Book keeps jobs. It is safe for concurrent use, and any number of them may
 // share a table.
 //
 //	JOB#<id>                               the job, see item.go
+//	JOB#<id> / CHARGE                      its rows are charged to the key
 //	JOB#<id> / PLAN#<partition>#<pass>     a pass whose answers are counted
 //	JOB#<id> / SHARD#<shard>#<attempt>     an attempt whose answers are counted
 //	ACC#<account> / JOB#<time>#<id>        by which an account lists its jobs
@@ -90,21 +96,28 @@ func (b *Book) Create(ctx context.Context, d Draft) (Job, error) {
 		}
 		job.Source = Source{Blob: info.Name, Version: info.Version}
 	}
-	// Before the job is there, so that it is begun whoever dies after that.
-	if err := b.send(ctx, job.Account, Message{Kind: KindStart, Job: job.ID, NotBefore: b.Now().Add(startGuard).UnixMilli()}); err != nil {
-		return Job{}, err
+	err = b.keep(ctx, job, d)
+	if err == nil {
+		b.begin(ctx, job)
+		return job, nil
 	}
-	switch err := b.keep(ctx, job, d); {
-	case errors.Is(err, store.ErrCondition) && d.Once != "":
+	if d.Input != nil && unwritten(err) { // else it may be the job's
+		if err := b.Blob.Delete(ctx, FilesOf(job.ID).Input()); err != nil {
+			b.Log.WarnContext(ctx, "list of no job left behind", "job", job.ID, "error", err)
+		}
+	}
+	if d.Once != "" && errors.Is(err, store.ErrCondition) {
 		if job, found, err := b.before(ctx, d); err != nil || found {
 			return b.again(ctx, job, err)
 		}
-		return Job{}, fmt.Errorf("keep job: %w", store.ErrThrottled)
-	case err != nil:
-		return Job{}, fmt.Errorf("keep job: %w", err)
+		err = store.ErrThrottled // it was deleted in between
 	}
-	b.begin(ctx, job)
-	return job, nil
+	return Job{}, fmt.Errorf("keep job: %w", err)
+}
+
+// unwritten reports an error after which it is known that nothing was written.
+func unwritten(err error) bool {
+	return errors.Is(err, store.ErrCondition) || errors.Is(err, store.ErrThrottled) && !errors.Is(err, store.ErrUnknown)
 }
 
 // again returns a job that was kept before, begun: whoever kept it may have died
@@ -186,9 +199,15 @@ func (b *Book) before(ctx context.Context, d Draft) (Job, bool, error) {
 	return job, err == nil, err
 }
 
+// keep writes a job. That its answer was lost is no error if the job is there.
 func (b *Book) keep(ctx context.Context, job Job, d Draft) error {
 	item, err := jobItem(job)
 	if err != nil {
+		return err
+	}
+	// Before the job is there, so that it is begun whoever dies after that.
+	guard := Message{Kind: KindStart, Job: job.ID, NotBefore: b.Now().Add(startGuard).UnixMilli()}
+	if err := b.send(ctx, job.Account, guard); err != nil {
 		return err
 	}
 	ops := []store.Op{
@@ -200,7 +219,13 @@ func (b *Book) keep(ctx context.Context, job Job, d Draft) error {
 			Key: onceKey(d), Expires: job.CreatedAt.Add(idempotent), Attrs: store.Attrs{"job": job.ID, "body": d.Body},
 		}, store.Absent()))
 	}
-	return b.Table.Transact(ctx, ops)
+	if err = b.Table.Transact(ctx, ops); err == nil || unwritten(err) {
+		return err
+	}
+	if _, look := b.Load(ctx, job.ID); look == nil {
+		return nil
+	}
+	return err
 }
 
 // start begins the execution of a job, once however often it is called.
@@ -257,7 +282,11 @@ func (b *Book) Find(ctx context.Context, account, id string) (Job, error) {
 // are no more.
 func (b *Book) List(ctx context.Context, account, after string, limit int) (jobs []Job, next string, err error) {
 	part := "ACC#" + account
-	query := store.Query{Part: part, Prefix: listPrefix, After: after, Descending: true, Limit: limit}
+	behind, err := sortAfter(after)
+	if err != nil {
+		return nil, "", err
+	}
+	query := store.Query{Part: part, Prefix: listPrefix, After: behind, Descending: true, Limit: limit}
 	if query.Check() != nil {
 		return nil, "", ErrCursor
 	}
@@ -288,7 +317,7 @@ func (b *Book) List(ctx context.Context, account, after string, limit int) (jobs
 		}
 		jobs = append(jobs, job)
 	}
-	return jobs, page.Next, nil
+	return jobs, cursorOf(page.Next), nil
 }
 
 // send puts messages of an account into the queue of probes.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -285,12 +286,17 @@ func TestJobsAreListedLatestFirst(t *testing.T) {
 		if after = next; after == "" {
 			break
 		}
+		if after != url.QueryEscape(after) {
+			t.Errorf("%s needs escaping in a URL", after)
+		}
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if _, _, err := w.List(t.Context(), "acme", strings.Repeat("x", 5000), 3); !errors.Is(err, batch.ErrCursor) {
-		t.Errorf("a cursor of nobody's: %v", err)
+	for _, bad := range []string{strings.Repeat("x", 5000), "JOB#1", "1795344596572", "1795344596572-", "-" + want[0], strings.Repeat("9", 20) + "-" + want[0]} {
+		if _, _, err := w.List(t.Context(), "acme", bad, 3); !errors.Is(err, batch.ErrCursor) {
+			t.Errorf("a cursor of nobody's, %.30s: %v", bad, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rcpt/internal/store"
@@ -14,21 +15,46 @@ import (
 // look afterwards whether the job is complete or closed already: workers may
 // have been done before the token existed. The message, and not Wait itself,
 // finishes the task, because a token counts only when its function has returned.
+//
+// A task that is tried again has another token, and the try before may still be
+// under way: so the last few tokens are kept. ErrJob; store.ErrThrottled when
+// another call came in between.
 func (b *Book) Wait(ctx context.Context, id, token string) error {
-	item, err := b.Table.Update(ctx, store.Update{
-		Key: jobKey(id), Set: store.Attrs{tokenAttr: token}, If: []store.Cond{store.Exists()},
-	})
+	job, err := b.Load(ctx, id)
 	if err != nil {
-		return closedOr(err, "keep token of job %s", id)
+		return err
 	}
-	job, err := jobOf(item)
-	if err != nil {
+	tokens := append(slices.DeleteFunc(job.tokens(), func(t string) bool { return t == token }), token)
+	before := store.Missing(tokenAttr)
+	if job.Token != "" {
+		before = store.Equal(tokenAttr, job.Token)
+	}
+	item, err := b.Table.Update(ctx, store.Update{
+		Key: jobKey(id), If: []store.Cond{store.Exists(), before},
+		Set: store.Attrs{tokenAttr: strings.Join(tokens[max(0, len(tokens)-maxTokens):], "\n")},
+	})
+	switch {
+	case errors.Is(err, store.ErrCondition) && item.Present():
+		return fmt.Errorf("keep token of job %s: %w", id, store.ErrThrottled)
+	case errors.Is(err, store.ErrCondition):
+		return ErrJob
+	case err != nil:
+		return fmt.Errorf("keep token of job %s: %w", id, err)
+	}
+	if job, err = jobOf(item); err != nil {
 		return err
 	}
 	if job.Complete() || !job.Open() {
 		return b.send(ctx, job.Account, Message{Kind: KindSettle, Job: id, NotBefore: b.Now().UnixMilli() + 1000})
 	}
 	return nil
+}
+
+// maxTokens bounds what the job's item grows by: each is up to store.MaxToken.
+const maxTokens = 3
+
+func (j Job) tokens() []string {
+	return strings.FieldsFunc(j.Token, func(r rune) bool { return r == '\n' })
 }
 
 // Settle finishes the task that waits for the shards, if the job is complete or
@@ -48,19 +74,10 @@ func (b *Book) Settle(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("encode output: %w", err)
 	}
-	if err := b.Flow.Succeed(ctx, job.Token, output); err != nil && !errors.Is(err, store.ErrFinished) {
-		return fmt.Errorf("finish wait of job %s: %w", id, err)
-	}
-	return nil
-}
-
-// Beat keeps the task alive that waits for the shards.
-func (b *Book) Beat(ctx context.Context, job Job) error {
-	if job.Token == "" {
-		return nil
-	}
-	if err := b.Flow.Heartbeat(ctx, job.Token); err != nil && !errors.Is(err, store.ErrFinished) {
-		return fmt.Errorf("keep job %s waiting: %w", job.ID, err)
+	for _, token := range job.tokens() {
+		if err := b.Flow.Succeed(ctx, token, output); err != nil && !errors.Is(err, store.ErrFinished) {
+			return fmt.Errorf("finish wait of job %s: %w", id, err)
+		}
 	}
 	return nil
 }
@@ -102,45 +119,56 @@ func (b *Book) Cancel(ctx context.Context, account, id string) (Job, error) {
 }
 
 // Finish ends a job: the exact counts, the status, and why it failed if it did.
-// A job that has ended stays as it is. It returns the job as it is then.
+// Checks that were charged and not made are given back, all of them if the job
+// has failed. A job that has ended stays as it is. It returns the job as it is
+// then.
 func (b *Book) Finish(ctx context.Context, id string, status Status, exact *Tally, why string) (Job, error) {
-	set := store.Attrs{statusAttr: string(status), finishedAttr: b.Now().UnixMilli()}
-	if why != "" {
-		set[errorAttr] = why
+	if status == Failed { // from now on nobody counts anything
+		if _, err := b.Close(ctx, id, ByFailure); err != nil && !errors.Is(err, ErrEnded) {
+			return Job{}, err
+		}
 	}
 	job, err := b.Load(ctx, id)
-	if err != nil {
-		return Job{}, err
+	if err != nil || job.Status.Ended() {
+		return job, err
 	}
-	var remove []string
-	if exact != nil {
-		for name := range counters(job.Done) {
-			remove = append(remove, name)
-		}
-		set[doneAttr], remove = exact.Rows, without(remove, doneAttr)
-		for name, n := range counters(*exact) {
-			set[name], remove = n, without(remove, name)
-		}
+	end := ending(job, exact)
+	end.Set[statusAttr], end.Set[finishedAttr] = string(status), b.Now().UnixMilli()
+	if why != "" {
+		end.Set[errorAttr] = why
 	}
-	item, err := b.Table.Update(ctx, store.Update{
-		Key: jobKey(id), Set: set, Remove: remove, If: []store.Cond{store.Exists(), store.Missing(finishedAttr)},
-	})
-	if err != nil && !errors.Is(err, store.ErrCondition) {
+	ops := []store.Op{store.UpdateOp(end)}
+	back := job.Charged
+	if status != Failed {
+		back -= job.Checks
+	}
+	if back > 0 && b.GiveBack != nil {
+		ops = append(ops, b.GiveBack(job.Key, job.CreatedAt, back))
+	}
+	if err := b.Table.Transact(ctx, ops); err != nil && !errors.Is(err, store.ErrCondition) {
 		return Job{}, fmt.Errorf("finish job %s: %w", id, err)
 	}
-	if !item.Present() {
-		return Job{}, ErrJob
-	}
-	return jobOf(item)
+	return b.Load(ctx, id)
 }
 
-func without(names []string, name string) []string {
-	for i, n := range names {
-		if n == name {
-			return append(names[:i], names[i+1:]...)
+// ending puts the exact counts, if there are any, in the place of those so far.
+func ending(job Job, exact *Tally) store.Update {
+	u := store.Update{
+		Key: jobKey(job.ID), Set: make(store.Attrs), If: []store.Cond{store.Exists(), store.Missing(finishedAttr)},
+	}
+	if exact == nil {
+		return u
+	}
+	u.Set[doneAttr] = exact.Rows
+	for name, n := range counters(*exact) {
+		u.Set[name] = n
+	}
+	for name := range counters(job.Done) {
+		if _, again := u.Set[name]; !again {
+			u.Remove = append(u.Remove, name)
 		}
 	}
-	return names
+	return u
 }
 
 // Fail notes why the job cannot go on, for the caller, and closes it.
@@ -211,8 +239,10 @@ func (b *Book) remove(ctx context.Context, prefix string) error {
 		for i, blob := range page.Blobs {
 			names[i] = blob.Name
 		}
-		if err := b.Blob.Delete(ctx, names...); err != nil {
-			return err
+		if len(names) > 0 {
+			if err := b.Blob.Delete(ctx, names...); err != nil {
+				return err
+			}
 		}
 		if after = page.Next; after == "" {
 			return nil

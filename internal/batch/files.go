@@ -31,13 +31,24 @@ func (b *Book) Write(ctx context.Context, name string, fill func(io.Writer) erro
 	if err == nil {
 		err = to.Flush()
 	}
-	_ = writer.CloseWithError(err) // never fails; nil is the end of the file
+	if err != nil {
+		_ = writer.CloseWithError(unfilled{err}) // never fails, as Close
+	} else {
+		_ = writer.Close()
+	}
 	// Why the Put failed says more than the pipe that broke of it.
-	if put := <-done; put != nil && (err == nil || errors.Is(err, io.ErrClosedPipe)) {
+	if put := <-done; put != nil && !errors.As(put, new(unfilled)) && (err == nil || errors.Is(err, io.ErrClosedPipe)) {
 		return put
 	}
 	return err
 }
+
+// unfilled is what a Put reads instead of the rest. It hides what went wrong: an
+// io.EOF would look like the end of the file.
+type unfilled struct{ why error }
+
+// Error says what is missing and why.
+func (u unfilled) Error() string { return "not written to its end: " + u.why.Error() }
 
 // Open returns a whole blob; the caller closes it.
 func (b *Book) Open(ctx context.Context, name string) (io.ReadCloser, error) {

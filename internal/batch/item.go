@@ -26,6 +26,8 @@ const (
 	doneAttr     = "done"
 	shardsAttr   = "shards"
 	closedAttr   = "closed"
+	chargedAttr  = "charged"
+	checksAttr   = "checks"
 	plannedAttr  = "planned"
 	closingAttr  = "closing"
 	tokenAttr    = "token"
@@ -49,6 +51,25 @@ func listKey(account string, created time.Time, id string) store.Key {
 }
 
 const listPrefix = "JOB#"
+
+// cursorOf writes the end of a page so that it needs no escaping in a URL, where
+// # begins what is not sent: 1795344596572-job_...
+func cursorOf(sort string) string {
+	return strings.Replace(strings.TrimPrefix(sort, listPrefix), "#", "-", 1)
+}
+
+// sortAfter reads what cursorOf wrote; nothing stands for the first page.
+func sortAfter(cursor string) (sort string, err error) {
+	if cursor == "" {
+		return "", nil
+	}
+	at, id, _ := strings.Cut(cursor, "-")
+	created, err := strconv.ParseUint(at, 10, 48)
+	if err != nil || !isJob(id) {
+		return "", ErrCursor
+	}
+	return listKey("", time.UnixMilli(int64(created)), id).Sort, nil
+}
 
 // idOf reads a list entry's key.
 func idOf(sort string) string { return sort[strings.LastIndexByte(sort, '#')+1:] }
@@ -76,6 +97,7 @@ func jobOf(item store.Item) (Job, error) {
 		Status: Status(item.Str(statusAttr)),
 		Source: Source{Blob: item.Str(blobAttr), Version: item.Str(versionAttr)},
 		Total:  item.Int(totalAttr), Chunks: item.Int(chunksAttr), Done: tallyOf(item),
+		Charged: item.Int(chargedAttr), Checks: item.Int(checksAttr),
 		Shards: item.Int(shardsAttr), Closed: item.Int(closedAttr), Planned: item.Bool(plannedAttr),
 		Closing: Closing(item.Str(closingAttr)), Token: item.Str(tokenAttr), Error: item.Str(errorAttr),
 		CreatedAt: timeOf(item, createdAttr), StartedAt: timeOf(item, startedAttr),
@@ -114,10 +136,12 @@ func tallyOf(item store.Item) Tally {
 
 // counters are the attributes that a tally adds to.
 func counters(t Tally) map[string]int64 {
-	if t.Rows == 0 {
-		return nil
+	add := make(map[string]int64)
+	for name, n := range map[string]int64{doneAttr: t.Rows, checksAttr: t.Checks, chargedAttr: -t.Back} {
+		if n != 0 {
+			add[name] = n
+		}
 	}
-	add := map[string]int64{doneAttr: t.Rows}
 	for status, n := range t.ByStatus {
 		add[statusPrefix+string(status)] = n
 	}
@@ -134,10 +158,13 @@ func markKey(job string, shard, attempt int64) store.Key {
 }
 
 func passKey(job string, partition, pass int) store.Key {
-	return store.Key{Part: "JOB#" + job, Sort: fmt.Sprintf("PLAN#%05d#%05d", partition, pass)}
+	return store.Key{Part: "JOB#" + job, Sort: fmt.Sprintf("%s%05d#%05d", passPrefix, partition, pass)}
 }
 
-const markPrefix = "SHARD#"
+const (
+	markPrefix = "SHARD#"
+	passPrefix = "PLAN#"
+)
 
 // markNumbers reads a marker's key.
 func markNumbers(sort string) (shard, attempt int64) {

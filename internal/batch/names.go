@@ -29,12 +29,9 @@ func (f Files) Split(chunk int64) string { return fmt.Sprintf("%ssplit/%05d", f,
 // JSON.
 func (f Files) Counts(chunk int64) string { return fmt.Sprintf("%scounts/%05d", f, chunk) }
 
-// Passes is what the names of all passes begin with.
-func (f Files) Passes() string { return string(f) + "plan/" }
-
 // Pass is the outcome of planning one pass of a partition, as JSON.
 func (f Files) Pass(partition, pass int) string {
-	return fmt.Sprintf("%s%05d.%05d", f.Passes(), partition, pass)
+	return fmt.Sprintf("%splan/%05d.%05d", f, partition, pass)
 }
 
 // Known is the answers that planning a pass found without the network. It has a
@@ -79,8 +76,9 @@ func (f Files) Output(filter, format string) string {
 	return fmt.Sprintf("%sout/%s.%s", f, filter, format)
 }
 
-// Layout is the columns of the list, as JSON of a rows.Layout.
-func (f Files) Layout() string { return string(f) + "layout.json" }
+// Layout is the columns of the list as far as the first chunks know them, as JSON
+// of a rows.Layout. Those of a job are the ones of all its chunks.
+func (f Files) Layout(chunks int64) string { return fmt.Sprintf("%slayout/%05d", f, chunks) }
 
 // passing are what the names of files begin with that a job needs only while it
 // is under way.

@@ -9,14 +9,21 @@ import (
 	"rcpt/internal/store"
 )
 
-// Read tells how much of the list has been read. The first call makes the job
-// run. ErrEnded when it is not open.
+// Read tells how much of the list has been read, 1 chunk at least. The first
+// chunk makes the job run. Less than is known already changes nothing: it comes
+// from a step that is being repeated, or that somebody else went on with.
+// ErrEnded when the job is not open.
 func (b *Book) Read(ctx context.Context, job Job, total, chunks int64) error {
 	set := store.Attrs{statusAttr: string(Running), totalAttr: total, chunksAttr: chunks}
-	if job.StartedAt.IsZero() {
+	if job.StartedAt.IsZero() && chunks == 1 {
 		set[startedAttr] = b.Now().UnixMilli()
 	}
-	_, err := b.Table.Update(ctx, store.Update{Key: jobKey(job.ID), Set: set, If: open()})
+	item, err := b.Table.Update(ctx, store.Update{
+		Key: jobKey(job.ID), Set: set, If: append(open(), store.AtMost(chunksAttr, chunks-1)),
+	})
+	if errors.Is(err, store.ErrCondition) && item.Int(chunksAttr) >= chunks && store.AllHold(open(), item) {
+		return nil
+	}
 	return closedOr(err, "note rows of job %s", job.ID)
 }
 
@@ -34,6 +41,14 @@ func closedOr(err error, format string, args ...any) error {
 		return fmt.Errorf(format+": %w", append(args, err)...)
 	}
 	return nil
+}
+
+// Charge is what is written along when checks of a job are charged: the marker
+// that makes it happen once, and the note by which Finish gives back those that
+// were not made. The operation is refused when the job is not open.
+func (b *Book) Charge(job Job, checks int64) (once store.Item, note store.Op) {
+	once = store.Item{Key: store.Key{Part: jobKey(job.ID).Part, Sort: "CHARGE"}, Expires: forgottenBy(job)}
+	return once, store.UpdateOp(store.Update{Key: jobKey(job.ID), Add: map[string]int64{chargedAttr: checks}, If: open()})
 }
 
 // Pass counts the answers that planning a pass found, once however often it is
@@ -73,9 +88,6 @@ func (b *Book) Mark(ctx context.Context, job Job, m Mark, found Tally, also ...s
 	}
 	add := counters(found)
 	if m.Rest == "" {
-		if add == nil {
-			add = make(map[string]int64)
-		}
 		add[closedAttr] = 1
 	}
 	counted, err := b.once(ctx, job, marker, add, also)
@@ -140,11 +152,29 @@ func markOf(item store.Item) Mark {
 	return m
 }
 
+// Passes returns a page of the files of those passes that are counted, behind
+// after; next is empty when there are no more. When the job is closed there will
+// be no others.
+func (b *Book) Passes(ctx context.Context, job, after string, limit int) (names []string, next string, err error) {
+	page, err := b.Table.Query(ctx, store.Query{Part: jobKey(job).Part, Prefix: passPrefix, After: after, Limit: limit})
+	if err != nil {
+		return nil, "", fmt.Errorf("list passes of job %s: %w", job, err)
+	}
+	for _, item := range page.Items {
+		var partition, pass int
+		if _, err := fmt.Sscanf(item.Key.Sort, passPrefix+"%d#%d", &partition, &pass); err != nil {
+			return nil, "", fmt.Errorf("read pass %s of job %s: %w", item.Key.Sort, job, err)
+		}
+		names = append(names, FilesOf(job).Pass(partition, pass))
+	}
+	return names, page.Next, nil
+}
+
 // once writes a marker and adds to the job, unless the marker is there. counted
 // is false then.
 func (b *Book) once(ctx context.Context, job Job, marker store.Item, add map[string]int64, also []store.Op) (counted bool, err error) {
 	ops := []store.Op{store.PutOp(marker, store.Absent())}
-	if add == nil {
+	if len(add) == 0 {
 		ops = append(ops, store.CheckOp(jobKey(job.ID), open()...))
 	} else {
 		ops = append(ops, store.UpdateOp(store.Update{Key: jobKey(job.ID), Add: add, If: open()}))

@@ -37,17 +37,18 @@ func (m *Meter) Batch(key string, shard int64, checks map[Check]int64) (store.Op
 // Charge counts n checks on the month of a time, if the limit, 0 for none, allows
 // all of them; else a *RefusedError that Is ErrQuota. They are counted once
 // however often it is called with the same marker, an item that is written along.
-func (m *Meter) Charge(ctx context.Context, key string, at time.Time, n, monthly int64, once store.Item) error {
+// So is also; store.ErrCondition when one of its conditions does not hold.
+func (m *Meter) Charge(ctx context.Context, key string, at time.Time, n, monthly int64, once store.Item, also ...store.Op) error {
 	u := store.Update{Key: itemKey(key), Add: map[string]int64{monthName(at): n}}
 	if monthly > 0 {
 		u.If = []store.Cond{store.AtMost(monthName(at), monthly-n)}
 	}
-	err := m.table.Transact(ctx, []store.Op{store.PutOp(once, store.Absent()), store.UpdateOp(u)})
+	err := m.table.Transact(ctx, append([]store.Op{store.PutOp(once, store.Absent()), store.UpdateOp(u)}, also...))
 	var refused *store.TransactError
 	switch {
 	case err == nil:
 		return nil
-	case !errors.As(err, &refused):
+	case !errors.As(err, &refused), refused.Index > 1:
 		return fmt.Errorf("charge checks of key %s: %w", key, err)
 	case refused.Index == 0:
 		return nil

@@ -33,6 +33,9 @@ type Config struct {
 	// Post has a webhook delivered. Drafts with one ID are one delivery.
 	Post func(ctx context.Context, d notify.Draft) error
 
+	// Forget removes the deliveries of an account about a job. It may be repeated.
+	Forget func(ctx context.Context, account, job string) error
+
 	// Base is how the outside reaches us, for jobs that came without a request.
 	Base string
 
@@ -87,7 +90,8 @@ func (c *Collector) drain(ctx context.Context, s batch.Step) error {
 	return c.Book.Wait(ctx, s.Job, s.Token)
 }
 
-// forget removes the job. That it is gone already is what was wanted.
+// forget removes the job, and first what was told of it: without the job nobody
+// would find it again. That it is gone already is what was wanted.
 func (c *Collector) forget(ctx context.Context, id string) error {
 	job, err := c.Book.Load(ctx, id)
 	if errors.Is(err, batch.ErrJob) {
@@ -95,6 +99,9 @@ func (c *Collector) forget(ctx context.Context, id string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := c.Forget(ctx, job.Account, job.ID); err != nil {
+		return fmt.Errorf("forget deliveries of job %s: %w", job.ID, err)
 	}
 	return c.Book.Forget(ctx, job)
 }
@@ -121,7 +128,11 @@ func (c *Collector) collect(ctx context.Context, s batch.Step) (batch.Next, erro
 		cursor = scattering + "0:"
 	}
 	for span := batch.NewSpan(ctx, c.Now); ; {
-		if cursor, err = c.piece(ctx, job, cursor); err != nil {
+		cursor, err = c.piece(ctx, job, cursor)
+		if errors.Is(err, batch.ErrEnded) {
+			return batch.Next{Next: nextFinish, Seconds: 1}, nil
+		}
+		if err != nil {
 			return batch.Next{}, fmt.Errorf("collect job %s: %w", job.ID, err)
 		}
 		if cursor == "" {

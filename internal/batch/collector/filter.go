@@ -46,8 +46,11 @@ func (c *Collector) Results(ctx context.Context, job batch.Job, f results.Format
 		return "", ErrNoResults // forgotten just now
 	}
 	err = c.filtered(ctx, job, f, keep, filter)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return "", ErrPreparing
+	case errors.Is(err, store.ErrNotFound):
+		return "", ErrNoResults // forgotten just now
 	}
 	return name, err
 }

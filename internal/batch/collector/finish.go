@@ -53,8 +53,15 @@ func (c *Collector) finish(ctx context.Context, id string) (batch.Next, error) {
 // logs; the caller cannot mend it.
 func (c *Collector) abandon(ctx context.Context, s batch.Step) (batch.Next, error) {
 	c.Log.ErrorContext(ctx, "job abandoned", "job", s.Job, "error", s.Error)
-	job, err := c.Book.Finish(ctx, s.Job, batch.Failed, nil, "something went wrong on our side; submit the list again")
+	job, err := c.Book.Load(ctx, s.Job)
+	if errors.Is(err, batch.ErrJob) {
+		return batch.Next{Seconds: 1}, nil // deleted: there is nothing to end
+	}
 	if err != nil {
+		return batch.Next{}, err
+	}
+	why := cmp.Or(job.Error, "something went wrong on our side; submit the list again")
+	if job, err = c.Book.Finish(ctx, s.Job, batch.Failed, nil, why); err != nil {
 		return batch.Next{}, err
 	}
 	return c.tell(ctx, job)
@@ -76,15 +83,7 @@ func (c *Collector) count(ctx context.Context, job batch.Job) (*batch.Tally, err
 // tell puts the summary into the drop folder and the webhook into its queue.
 func (c *Collector) tell(ctx context.Context, job batch.Job) (batch.Next, error) {
 	if job.Options.Drop != "" {
-		ending := "summary.json"
-		if job.Status == batch.Failed {
-			ending = "error.json"
-		}
-		name := batch.Delivered(job.Key, job.Options.Drop, ending)
-		if err := c.Book.Write(ctx, name, func(to io.Writer) error {
-			_, err := to.Write(append(c.summary(job), '\n'))
-			return err
-		}); err != nil {
+		if err := c.summarize(ctx, job); err != nil {
 			return batch.Next{}, err
 		}
 	}
@@ -95,6 +94,7 @@ func (c *Collector) tell(ctx context.Context, job batch.Job) (batch.Next, error)
 		}
 		err = c.Post(ctx, notify.Draft{
 			Account: job.Account, Key: job.Key, Subject: job.ID, ID: "msg_" + job.ID, URL: job.Options.WebhookURL, Body: body,
+			Keep: job.Keep,
 		})
 		switch {
 		case errors.Is(err, notify.ErrURL), errors.Is(err, notify.ErrDraft):
@@ -106,6 +106,26 @@ func (c *Collector) tell(ctx context.Context, job batch.Job) (batch.Next, error)
 	}
 	left := job.KeptUntil().Sub(c.Now())
 	return batch.Next{Seconds: max(1, int64(left/time.Second))}, nil
+}
+
+// summarize says beside the results what came of a dropped file. What an earlier
+// file of this name has left and this one does not replace goes: nobody shall take
+// it for the answer.
+func (c *Collector) summarize(ctx context.Context, job batch.Job) error {
+	ending, stale := "summary.json", []string{"error.json"}
+	if job.Status == batch.Failed {
+		ending, stale = "error.json", []string{"csv", "jsonl", "summary.json"}
+	}
+	for i, old := range stale {
+		stale[i] = batch.Delivered(job.Key, job.Options.Drop, old)
+	}
+	if err := c.Book.Blob.Delete(ctx, stale...); err != nil {
+		return fmt.Errorf("remove what an earlier file left: %w", err)
+	}
+	return c.Book.Write(ctx, batch.Delivered(job.Key, job.Options.Drop, ending), func(to io.Writer) error {
+		_, err := to.Write(append(c.summary(job), '\n'))
+		return err
+	})
 }
 
 // inline is the longest webhook body that has the results in it, in octets.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,8 @@ type world struct {
 	meter     *usage.Meter
 	queue     store.Queue
 	posted    []notify.Draft
+	forgotten []string // of deliveries: account and job
+	mute      error    // of forgetting them
 	now       time.Time
 }
 
@@ -77,7 +80,11 @@ func newWorld(t *testing.T) *world {
 	w.book = batch.NewBook(batch.Config{Table: db.Control(), Blob: db.Blob(), Probes: w.queue, Flow: flow{}, Now: clock, Log: log})
 	w.planner = planner.New(planner.Config{Book: w.book, Meter: w.meter, Verifier: halfKnown{}, Now: clock, Log: log})
 	w.collector = collector.New(collector.Config{Book: w.book, Now: clock, Log: log, Base: "https://rcpt.example",
-		Post: func(_ context.Context, d notify.Draft) error { w.posted = append(w.posted, d); return nil }})
+		Post: func(_ context.Context, d notify.Draft) error { w.posted = append(w.posted, d); return nil },
+		Forget: func(_ context.Context, account, job string) error {
+			w.forgotten = append(w.forgotten, account+" "+job)
+			return w.mute
+		}})
 	return w
 }
 
@@ -320,6 +327,85 @@ func TestASmallJobIsInItsWebhook(t *testing.T) {
 		if _, err := w.book.Blob.Stat(t.Context(), batch.Delivered("key1", "list.csv", ending)); err != nil {
 			t.Errorf("%s: %v", ending, err)
 		}
+	}
+}
+
+// A file that is dropped again under its name leaves either results or an error,
+// whatever came of the one before.
+func TestADroppedFileLeavesNothingOfTheOneBefore(t *testing.T) {
+	w := newWorld(t)
+	for i, c := range []struct {
+		list string
+		want []string
+	}{
+		{"a@x.example\n", []string{"csv", "jsonl", "summary.json"}},
+		{"name,city\nAnn,Rome\n", []string{"error.json"}},
+		{"a@x.example\n", []string{"csv", "jsonl", "summary.json"}},
+	} {
+		job := w.create(c.list, batch.Options{Drop: "list.csv"})
+		w.steps(w.planner.Step, "ingest", job.ID)
+		if w.load(job.ID).Open() {
+			w.steps(w.planner.Step, "plan", job.ID)
+			w.work(w.load(job.ID))
+			w.steps(w.collector.Step, "collect", job.ID)
+		}
+		w.steps(w.collector.Step, "finish", job.ID)
+		page, err := w.book.Blob.List(t.Context(), batch.Delivered("key1", "list.csv", ""), "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, blob := range page.Blobs {
+			got = append(got, strings.TrimPrefix(blob.Name, batch.Delivered("key1", "list.csv", "")))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("file %d left %v, want %v", i, got, c.want)
+		}
+	}
+}
+
+// What was posted holds addresses: it is kept no longer than the results, and goes
+// with them.
+func TestWebhooksAreForgottenWithTheirJob(t *testing.T) {
+	w := newWorld(t)
+	job, err := w.book.Create(t.Context(), batch.Draft{
+		Account: "acme", Key: "key1", Input: strings.NewReader(`["b2@y.example"]`), Deadline: time.Hour, Keep: 36 * time.Hour,
+		Options: batch.Options{WebhookURL: "https://hooks.example/", Mode: verify.Full, Policy: verify.DefaultPolicy()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []string{"ingest", "plan"} {
+		w.steps(w.planner.Step, step, job.ID)
+	}
+	for _, step := range []string{"collect", "finish"} {
+		w.steps(w.collector.Step, step, job.ID)
+	}
+	for _, posted := range w.posted {
+		if posted.Keep != 36*time.Hour {
+			t.Errorf("kept for %v", posted.Keep)
+		}
+	}
+	if len(w.posted) == 0 {
+		t.Error("nothing was posted")
+	}
+
+	w.mute = errors.New("no answer")
+	if _, err := w.collector.Step(t.Context(), batch.Step{Step: "forget", Job: job.ID}); !errors.Is(err, w.mute) {
+		t.Errorf("forget while deliveries cannot be: %v", err)
+	}
+	w.load(job.ID) // who tries again must find it
+	w.mute = nil
+	for range 2 {
+		if _, err := w.collector.Step(t.Context(), batch.Step{Step: "forget", Job: job.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.book.Load(t.Context(), job.ID); !errors.Is(err, batch.ErrJob) {
+		t.Errorf("the job is still there: %v", err)
+	}
+	if want := strings.Repeat("acme "+job.ID+",", 2); strings.Join(w.forgotten, ",")+"," != want {
+		t.Errorf("forgotten %q", w.forgotten)
 	}
 }
 

@@ -65,6 +65,17 @@ func (c *Collector) join(ctx context.Context, job batch.Job, chunk int64) error 
 	return c.Book.WriteJSON(ctx, files.Tally(chunk), tally)
 }
 
+// underWay is ErrEnded once the job has ended: somebody else carries out the same
+// step and was faster, and the answers may have been tidied away while they were
+// gathered. ErrJob when it was deleted, too.
+func (c *Collector) underWay(ctx context.Context, id string) error {
+	job, err := c.Book.Load(ctx, id)
+	if err == nil && job.Status.Ended() {
+		return batch.ErrEnded
+	}
+	return err
+}
+
 func write(outputs []*results.Output, row rows.Row, a *results.Answer) error {
 	for _, o := range outputs {
 		if err := o.Write(row, a); err != nil {
@@ -99,7 +110,7 @@ func (c *Collector) part(job batch.Job, filter string, chunk int64, f results.Fo
 
 func (c *Collector) columns(ctx context.Context, job batch.Job) (results.Columns, error) {
 	var layout rows.Layout
-	if err := c.Book.ReadJSON(ctx, batch.FilesOf(job.ID).Layout(), &layout); err != nil {
+	if err := c.Book.ReadJSON(ctx, batch.FilesOf(job.ID).Layout(job.Chunks), &layout); err != nil {
 		return results.Columns{}, err
 	}
 	return results.NewColumns(layout), nil
@@ -144,7 +155,7 @@ func (c *Collector) gather(ctx context.Context, job batch.Job, chunk int64) (*re
 			}
 		}
 		if after = page.Next; after == "" {
-			return gathered, nil
+			return gathered, c.underWay(ctx, job.ID)
 		}
 	}
 }

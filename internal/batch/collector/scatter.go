@@ -60,22 +60,22 @@ func (c *Collector) scatter(ctx context.Context, job batch.Job, number int64, af
 // known names the files of answers that planning found.
 func (c *Collector) known(ctx context.Context, job batch.Job) (names []string, err error) {
 	for after := ""; ; {
-		page, err := c.Book.Blob.List(ctx, batch.FilesOf(job.ID).Passes(), after, store.MaxBlobPage)
+		passes, next, err := c.Book.Passes(ctx, job.ID, after, store.MaxPageItems)
 		if err != nil {
-			return nil, fmt.Errorf("list passes: %w", err)
+			return nil, err
 		}
-		for _, blob := range page.Blobs {
+		for _, blob := range passes {
 			var pass struct {
 				Known string `json:"known"`
 			}
-			if err := c.Book.ReadJSON(ctx, blob.Name, &pass); err != nil {
+			if err := c.Book.ReadJSON(ctx, blob, &pass); err != nil {
 				return nil, err
 			}
 			if pass.Known != "" {
 				names = append(names, pass.Known)
 			}
 		}
-		if after = page.Next; after == "" {
+		if after = next; after == "" {
 			return names, nil
 		}
 	}

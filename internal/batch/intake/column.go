@@ -151,9 +151,9 @@ func (r *Reader) pick(columns []column) (int, error) {
 	case best >= 0 && (columns[best].addresses > 0 || columns[best].filled == 0 || columns[most].addresses == 0):
 		return best, nil
 	case columns[most].addresses == 0:
-		return 0, &Error{Kind: NoEmailColumn, Problem: "no column holds addresses or has a name like email; there are " + namesOf(columns), Fix: "name the column with email_column"}
+		return 0, &Error{Kind: NoEmailColumn, Problem: "no column holds addresses or has a name like email; there are " + namesOf(columns), Fix: "give the name of the column or its number as email_column, or call it email in the list"}
 	case second*2 >= columns[most].addresses:
-		return 0, &Error{Kind: EmailColumns, Problem: "several columns hold addresses and none is named so; there are " + namesOf(columns), Fix: "name the column with email_column, or put an address on a line"}
+		return 0, &Error{Kind: EmailColumns, Problem: "several columns hold addresses and none is named so; there are " + namesOf(columns), Fix: "give the name of the column or its number as email_column, or call it email in the list"}
 	}
 	return most, nil
 }

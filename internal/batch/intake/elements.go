@@ -236,16 +236,21 @@ func (r *Reader) sniffElements() error {
 		return err
 	}
 	var columns []column
+	var lists []bool // columns that hold an array or object somewhere
 	for _, text := range sample {
 		if err := r.readElement(text); err != nil {
 			return err
 		}
 		for len(columns) < len(r.state.Layout.Columns) {
-			columns = append(columns, column{name: r.state.Layout.Columns[len(columns)]})
+			columns, lists = append(columns, column{name: r.state.Layout.Columns[len(columns)]}), append(lists, false)
 		}
 		for i, c := range r.cells {
-			if text[0] == '{' && c.Kind == rows.Text {
+			switch {
+			case text[0] != '{':
+			case c.Kind == rows.Text:
 				columns[i].count(c.Text)
+			case isNested(c):
+				lists[i] = true
 			}
 		}
 	}
@@ -253,8 +258,16 @@ func (r *Reader) sniffElements() error {
 		_, err := r.columnOf("email")
 		return err
 	}
-	r.state.Layout.Email, err = r.pick(columns)
+	if r.state.Layout.Email, err = r.pick(columns); err == nil && lists[r.state.Layout.Email] {
+		return badJSON(0, "an array or object stands where an address should")
+	}
 	return err
+}
+
+// isNested reports whether a cell is an array or object: what is sent to make a
+// job without an upload, {"emails":[...]}, would be a list of one broken address.
+func isNested(c rows.Cell) bool {
+	return c.Kind == rows.JSON && (c.Text[0] == '[' || c.Text[0] == '{')
 }
 
 // sampleElements returns the values that can be seen, at least one if there is

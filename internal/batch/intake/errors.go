@@ -38,9 +38,18 @@ type Error struct {
 	Fix     string
 }
 
-// Error returns place, problem and fix in one line.
+// Error returns place, problem and fix in one line. People count rows from 1; what
+// is wrong with the list as a whole has no place.
 func (e *Error) Error() string {
-	return fmt.Sprintf("row %d, octet %d: %s: %s", e.Row, e.Byte, e.Problem, e.Fix)
+	what := e.Problem + ": " + e.Fix
+	whole := e.Kind == Empty || e.Kind == BadGzip || e.Kind == NoEmailColumn || e.Kind == EmailColumns
+	switch {
+	case whole || e.Row == 0 && e.Byte == 0:
+		return what
+	case e.Kind == Binary: // found before there were rows, or within one
+		return fmt.Sprintf("octet %d: %s", e.Byte, what)
+	}
+	return fmt.Sprintf("row %d, octet %d: %s", e.Row+1, e.Byte, what)
 }
 
 // Unwrap returns ErrList.

@@ -248,6 +248,8 @@ func TestBadListsSayWhatAndWhere(t *testing.T) {
 		{"two commas", `["a@x.test",,"b@x.test"]`, Options{}, BadJSON, 1, 12},
 		{"a comma too many", `["a@x.test",]`, Options{}, BadJSON, 1, 12},
 		{"text behind the array", `["a@x.test"] x`, Options{}, BadJSON, 1, 13},
+		{"a job's body", `{"emails":["a@x.test","b@x.test"]}`, Options{}, BadJSON, 0, 0},
+		{"addresses within addresses", `[{"id":1,"email":["a@x.test"]}]`, Options{}, BadJSON, 0, 1},
 		{"a number for an address", `["a@x.test", 5]`, Options{}, BadJSON, 1, 13},
 		{"an object that is none", `[{"email":"a@x.test"},{"email" "b@x.test"}]`, Options{}, BadJSON, 1, 31},
 		{"JSON within JSON without end", `["a@x.test",{"x":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}]`, Options{}, BadJSON, 1, -1},
@@ -262,5 +264,21 @@ func TestBadListsSayWhatAndWhere(t *testing.T) {
 				t.Errorf("got %s, %v; want %s at row %d, octet %d", e.Kind, e, c.kind, c.row, c.at)
 			}
 		})
+	}
+}
+
+// Errors are read by people, who count from 1 and look for no row where the list
+// has none.
+func TestErrorsAreForPeople(t *testing.T) {
+	for list, want := range map[string]string{
+		"":                                  "the list is empty: send at least one address",
+		"email,x\n":                         "the list has no rows: send at least one address",
+		"name,age\nAnn,5\n":                 `no column holds addresses or has a name like email; there are "column 1", "column 2": give the name of the column or its number as email_column, or call it email in the list`,
+		`["a@x.test", 5]`:                   "row 2, octet 13: this is neither a string nor an object: send an array of strings or objects, or one of them on each line",
+		"email,x\na@x.test,1\nb@x.test,\"2": "row 2, octet 28: a quote opens here and is not closed before the list ends or 1048576 octets have passed: close the quote, or double it where it is a character",
+	} {
+		if _, _, err := readAll(list, Options{}); err == nil || err.Error() != want {
+			t.Errorf("%q: %v; want %s", list, err, want)
+		}
 	}
 }

@@ -94,7 +94,7 @@ func TestListsThatCannotBeReadFailTheirJob(t *testing.T) {
 			w.late = 6 * time.Minute // each call ends after a chunk
 			job := w.create(strings.NewReader(c.list), batch.Options{EmailColumn: c.column})
 			job, calls := w.run(job.ID)
-			if job.Status != batch.Failed || !strings.HasPrefix(job.Error, "the list cannot be read: row ") || !strings.Contains(job.Error, c.want) {
+			if job.Status != batch.Failed || !strings.HasPrefix(job.Error, "the list cannot be read: ") || !strings.Contains(job.Error, c.want) {
 				t.Fatalf("%s after %d calls: %.200s", job.Status, calls, job.Error)
 			}
 			if job.FinishedAt.IsZero() || len(job.Error) > 500 {

@@ -22,7 +22,7 @@ type Estimate struct {
 	Unique     int64 // addresses
 	Known      int64 // of those, answered from the cache or without asking anybody
 	Ask        int64 // of those, the ones that somebody is to be asked about: exchangers, in soft mode DNS
-	Domains    int64 // of Ask
+	Domains    int64 // that DNS is to be asked about: those of Ask, and disposable ones, where nobody else is
 
 	// Time is what the job would take, of Sampled the part that was looked at: a
 	// rough guess, since exchangers decide.
@@ -73,6 +73,8 @@ func (p *Planner) Estimate(ctx context.Context, job batch.Job, list intake.Sourc
 				continue
 			case known[i].Verdict != nil:
 				e.Known++
+			case known[i].Unprobed:
+				domains[item.Domain()] += 0 // by DNS alone
 			default:
 				e.Ask++
 				domains[item.Domain()]++

@@ -40,6 +40,8 @@ func TestEstimateCountsWhatAJobWouldDo(t *testing.T) {
 		// Two hundred addresses at one domain take as long as its operator bears.
 		{"one domain", strings.ReplaceAll(users(200), "@d", "@one.example,"), verify.Full,
 			planner.Estimate{Rows: 200, Unique: 200, Ask: 200, Domains: 1, Time: 55 * time.Second}},
+		{"a disposable domain", strings.ReplaceAll(users(200), "@d", "@disposable.example,"), verify.Full,
+			planner.Estimate{Rows: 200, Unique: 200, Domains: 1, Time: 5 * time.Second}},
 		{"many domains", users(7000), verify.Full, planner.Estimate{Rows: 7000, Unique: 7000, Ask: 7000, Domains: 700, Time: 22*time.Second + 500*time.Millisecond}},
 		{"many domains, softly", users(7000), verify.Soft, planner.Estimate{Rows: 7000, Unique: 7000, Ask: 7000, Domains: 700, Time: 5*time.Second + 350*time.Millisecond}},
 	} {

@@ -76,7 +76,7 @@ func (p *Planner) read(ctx context.Context, job batch.Job, reader *intake.Reader
 		state := reader.State()
 		if err := errors.Join(
 			p.Book.WriteJSON(ctx, files.State(chunk), state),
-			p.Book.WriteJSON(ctx, files.Layout(), state.Layout),
+			p.Book.WriteJSON(ctx, files.Layout(chunk), state.Layout),
 		); err != nil {
 			return batch.Next{}, err
 		}
@@ -112,10 +112,13 @@ func copyRows(to io.Writer, reader *intake.Reader, row rows.Row, first int64) er
 }
 
 // ingested charges the key for all rows; what turns out to be the same address
-// is given back by the passes.
+// is given back by the passes, what is not checked in the end by Book.Finish.
 func (p *Planner) ingested(ctx context.Context, job batch.Job, total int64) (batch.Next, error) {
-	once := store.Item{Key: store.Key{Part: "JOB#" + job.ID, Sort: "CHARGE"}, Expires: job.Deadline.Add(job.Keep)}
-	err := p.Meter.Charge(ctx, job.Key, job.CreatedAt, total, job.Options.Monthly, once)
+	once, note := p.Book.Charge(job, total)
+	err := p.Meter.Charge(ctx, job.Key, job.CreatedAt, total, job.Options.Monthly, once, note)
+	if errors.Is(err, store.ErrCondition) {
+		return batch.Next{}, batch.ErrEnded
+	}
 	if errors.Is(err, usage.ErrQuota) {
 		return p.fail(ctx, job, fmt.Sprintf("the list has %d rows, more than is left of the key's limit of %d checks a month", total, job.Options.Monthly))
 	}

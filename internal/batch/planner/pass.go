@@ -23,6 +23,10 @@ type place struct {
 	shard           int64
 }
 
+func (at place) cursor() string {
+	return fmt.Sprintf("%s%d:%d:%d", passing, at.partition, at.pass, at.shard)
+}
+
 // passes works on one pass after the other.
 func (p *Planner) passes(ctx context.Context, job batch.Job, at place, span batch.Span) (batch.Next, error) {
 	var counts []int64
@@ -33,16 +37,18 @@ func (p *Planner) passes(ctx context.Context, job batch.Job, at place, span batc
 		of := plan.Passes(counts[at.partition])
 		for ; at.pass < of; at.pass++ {
 			if span.Over() && at != from { // as in deal
-				return p.next(job, nextPlan, fmt.Sprintf("%s%d:%d:%d", passing, at.partition, at.pass, at.shard)), nil
+				return p.next(job, nextPlan, at.cursor()), nil
 			}
-			done, err := p.outcome(ctx, job, at, of)
+			shards, err := p.pass(ctx, job, at, of)
+			if err != nil && at != from && !errors.Is(err, batch.ErrEnded) {
+				// What is done before is not done again: its messages would be sent twice.
+				p.Log.WarnContext(ctx, "plan goes on from where it failed", "job", job.ID, "error", err.Error())
+				return p.next(job, nextPlan, at.cursor()), nil
+			}
 			if err != nil {
 				return batch.Next{}, fmt.Errorf("plan pass %d of partition %d: %w", at.pass, at.partition, err)
 			}
-			if err := p.carryOut(ctx, job, at, done); err != nil {
-				return batch.Next{}, err
-			}
-			at.shard += int64(len(done.Shards))
+			at.shard += shards
 		}
 	}
 	if err := p.Book.Plan(ctx, job, at.shard); err != nil {
@@ -52,6 +58,15 @@ func (p *Planner) passes(ctx context.Context, job batch.Job, at place, span batc
 		return p.next(job, nextCollect, ""), nil
 	}
 	return p.next(job, nextDrain, ""), nil
+}
+
+// pass plans one pass and returns how many shards it gave.
+func (p *Planner) pass(ctx context.Context, job batch.Job, at place, of int) (shards int64, err error) {
+	done, err := p.outcome(ctx, job, at, of)
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(done.Shards)), p.carryOut(ctx, job, at, done)
 }
 
 // outcome returns what the pass came to, working it out if nobody has.
@@ -68,7 +83,10 @@ func (p *Planner) outcome(ctx context.Context, job batch.Job, at place, of int) 
 	err = p.Book.WriteJSON(ctx, name, done, store.Once())
 	if errors.Is(err, store.ErrCondition) || errors.Is(err, store.ErrUnknown) {
 		done = outcome{}
-		err = p.Book.ReadJSON(ctx, name, &done) // somebody was faster, or it was us
+		if read := p.Book.ReadJSON(ctx, name, &done); read != nil { // somebody was faster, or it was us
+			return outcome{}, errors.Join(err, read)
+		}
+		err = nil
 	}
 	return done, err
 }
@@ -87,7 +105,7 @@ func (p *Planner) workOut(ctx context.Context, job batch.Job, at place, of int) 
 	if err != nil {
 		return outcome{}, err
 	}
-	if job.Options.Mode != verify.Soft { // which asks no operator
+	if job.Options.Mode != verify.Soft && !job.Test { // neither asks an operator over the network
 		p.findOperators(ctx, operators)
 	}
 	pool(rest, operators)

@@ -38,7 +38,7 @@ type Recaller interface {
 // Meter counts checks of jobs.
 type Meter interface {
 	Batch(key string, shard int64, checks map[usage.Check]int64) (store.Op, error)
-	Charge(ctx context.Context, key string, at time.Time, n, monthly int64, once store.Item) error
+	Charge(ctx context.Context, key string, at time.Time, n, monthly int64, once store.Item, also ...store.Op) error
 	GiveBack(key string, at time.Time, n int64) store.Op
 }
 

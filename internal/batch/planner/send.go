@@ -22,6 +22,7 @@ func (p *Planner) carryOut(ctx context.Context, job batch.Job, at place, done ou
 		checks := make(map[usage.Check]int64, len(done.Checks))
 		for _, c := range done.Checks {
 			checks[c.Check] = c.N
+			found.Checks += c.N
 		}
 		op, err := p.Meter.Batch(job.Key, int64(at.partition+at.pass), checks)
 		if err != nil {
@@ -29,8 +30,8 @@ func (p *Planner) carryOut(ctx context.Context, job batch.Job, at place, done ou
 		}
 		also = append(also, op)
 	}
-	if twice := done.Rows - done.Unique; twice > 0 {
-		also = append(also, p.Meter.GiveBack(job.Key, job.CreatedAt, twice))
+	if found.Back = done.Rows - done.Unique; found.Back > 0 {
+		also = append(also, p.Meter.GiveBack(job.Key, job.CreatedAt, found.Back))
 	}
 	if err := p.Book.Pass(ctx, job, at.partition, at.pass, found, also...); err != nil {
 		return err

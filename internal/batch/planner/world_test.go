@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ type world struct {
 	planner   *planner.Planner
 	collector *collector.Collector
 	late      time.Duration // by which the planner's clock goes on each time it is looked at
-	clock     time.Time
+	looked    atomic.Int64
 }
 
 // byHand is a state machine that the test itself carries out.
@@ -37,7 +38,8 @@ type byHand struct{ store.Workflow }
 func (byHand) Start(context.Context, string, []byte) error   { return nil }
 func (byHand) Succeed(context.Context, string, []byte) error { return nil }
 
-// syntax knows what is no address, and who is at a domain called known.
+// syntax knows what is no address, who is at a domain called known, and that
+// nobody is asked at one called disposable.
 type syntax struct{}
 
 func (syntax) Recall(_ context.Context, requests []verify.Request) ([]verify.Known, error) {
@@ -48,6 +50,8 @@ func (syntax) Recall(_ context.Context, requests []verify.Request) ([]verify.Kno
 			known[i].Verdict = &verdict.Verdict{Status: verdict.Invalid, Reason: verdict.InvalidSyntax, CheckedAt: noon}
 		case domain == "known.example":
 			known[i].Verdict = &verdict.Verdict{Status: verdict.Valid, Reason: verdict.SMTPVerified, Cached: true, CheckedAt: noon}
+		case domain == "disposable.example":
+			known[i].Unprobed = r.Mode == verify.Full
 		}
 	}
 	return known, nil
@@ -55,7 +59,7 @@ func (syntax) Recall(_ context.Context, requests []verify.Request) ([]verify.Kno
 
 func newWorld(t *testing.T, wrap func(store.Blob) store.Blob) *world {
 	t.Helper()
-	w := &world{t: t, clock: noon}
+	w := &world{t: t}
 	now := func() time.Time { return noon }
 	db, err := embedded.Open(t.TempDir(), embedded.Options{Now: now})
 	if err != nil {
@@ -72,7 +76,7 @@ func newWorld(t *testing.T, wrap func(store.Blob) store.Blob) *world {
 	})
 	w.planner = planner.New(planner.Config{
 		Book: w.book, Meter: usage.NewMeter(db.Control(), now, nil), Verifier: syntax{}, TestVerifier: syntax{}, Log: log,
-		Now: func() time.Time { w.clock = w.clock.Add(w.late); return w.clock },
+		Now: func() time.Time { return noon.Add(time.Duration(w.looked.Add(1)) * w.late) },
 	})
 	w.collector = collector.New(collector.Config{
 		Book: w.book, Now: now, Log: log, Post: func(context.Context, notify.Draft) error { return nil },

@@ -25,7 +25,7 @@ func (w *Worker) keep(ctx context.Context, job batch.Job, m batch.Message, all f
 	if err != nil {
 		return batch.Mark{}, err
 	}
-	var tally batch.Tally
+	tally := batch.Tally{Checks: int64(len(all.final))}
 	checks := make(map[usage.Check]int64)
 	for _, a := range all.final {
 		tally.Add(a.verdict.Status, a.verdict.Reason, int64(a.rows.Len()))

@@ -18,7 +18,7 @@
 // time; an attempt begins when the first are due and leaves the others alone.
 //
 // A waiting message hops through the queue, which holds it back for 15 minutes at
-// most, and keeps the job's task alive on each hop. Nothing here waits.
+// most. Nothing here waits.
 //
 // Calls of an attempt, beside those of package verify: one read of job and mark,
 // the file of addresses read, the file of answers written, one transaction, one
@@ -31,7 +31,6 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"sync"
 	"time"
 
 	"rcpt/internal/batch"
@@ -76,19 +75,14 @@ type Config struct {
 
 // Worker deals with messages of the queue of probes. It is safe for concurrent
 // use; a shard costs one or two megabytes while it is worked on.
-type Worker struct {
-	Config
-
-	mu    sync.Mutex
-	beats map[string]time.Time // when a job was last kept alive by this process
-}
+type Worker struct{ Config }
 
 // New returns a Worker over its parts.
 func New(c Config) *Worker {
 	if c.Metric == nil {
 		c.Metric = func(string, float64, ...string) {}
 	}
-	return &Worker{Config: c, beats: make(map[string]time.Time)}
+	return &Worker{c}
 }
 
 // Handle deals with one message. An error means that it must come again.
@@ -116,37 +110,6 @@ func (w *Worker) look(ctx context.Context, m batch.Message) error {
 		return w.Book.Start(ctx, m.Job)
 	}
 	return w.Book.Settle(ctx, m.Job)
-}
-
-const (
-	// beatEvery is how often a process keeps the task of a job alive, whose time
-	// without is 30 minutes. Hops are at most 15 minutes apart.
-	beatEvery = time.Minute
-
-	// maxBeats bounds what is remembered of jobs.
-	maxBeats = 1000
-)
-
-// beat keeps the task alive that waits for the job's shards. If that fails it is
-// no reason to do the work again: there will be others.
-func (w *Worker) beat(ctx context.Context, job batch.Job) {
-	now := w.Now()
-	w.mu.Lock()
-	last, known := w.beats[job.ID]
-	fresh := known && now.Sub(last) < beatEvery
-	if !fresh && job.Token != "" {
-		if len(w.beats) >= maxBeats {
-			clear(w.beats)
-		}
-		w.beats[job.ID] = now
-	}
-	w.mu.Unlock()
-	if fresh || job.Token == "" {
-		return
-	}
-	if err := w.Book.Beat(ctx, job); err != nil {
-		w.Log.WarnContext(ctx, "job not kept waiting", "job", job.ID, "error", err.Error())
-	}
 }
 
 // steady repeats a write that the table was too busy for. A message that comes

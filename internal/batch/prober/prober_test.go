@@ -71,11 +71,7 @@ func TestNobodyWaitsForServersThatNeverChange(t *testing.T) {
 						t.Errorf("row %d is %s %s", row, a.Status, a.Reason)
 					}
 				}
-				last := began
-				for _, at := range w.flow.beats {
-					last = at
-				}
-				if took := last.Sub(began); took > 12*time.Minute {
+				if took := w.flow.ended.Sub(began); took <= 0 || took > 12*time.Minute {
 					t.Errorf("took %v", took)
 				}
 			})
@@ -180,14 +176,6 @@ func TestGreylistedAddressesAreAskedAfterTheWaitsOfTheReference(t *testing.T) {
 				s.askedAt(t, "alice@ok.test", tt.want...)
 				if a := w.exact(job.ID, 1)[0]; a.Reason != verdict.Greylisted {
 					t.Errorf("got %s %s, want what the last attempt said", a.Status, a.Reason)
-				}
-				// The task of the job gives up after half an hour without a beat.
-				last := start()
-				for _, at := range w.flow.beats {
-					if pause := at.Sub(last); pause > 20*time.Minute {
-						t.Errorf("%v without a beat", pause)
-					}
-					last = at
 				}
 			})
 		})

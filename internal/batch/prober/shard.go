@@ -21,7 +21,6 @@ func (w *Worker) shard(ctx context.Context, m batch.Message) error {
 	case marked:
 		return w.resume(ctx, job, mark)
 	case m.Wait(w.Now()) > 0:
-		w.beat(ctx, job)
 		return w.Book.Send(ctx, job, m)
 	}
 	items, err := w.items(ctx, m)
@@ -39,7 +38,6 @@ func (w *Worker) shard(ctx context.Context, m batch.Message) error {
 	case err != nil:
 		return err
 	}
-	w.beat(ctx, job)
 	return w.follow(ctx, job, mark)
 }
 
