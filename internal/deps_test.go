@@ -83,7 +83,8 @@ const policy = `
 	functions/account functions/egresscheck functions/refresher functions/verify functions/webhooks functions/collector functions/jobs functions/dropfolder functions/planner : app cloud/dynamo cloud/kms cloud/s3 cloud/s3read egress function trigger cloud/sfn cloud/sqs
 	functions/deadletter functions/prober : app cloud/dynamo cloud/kms cloud/s3 cloud/sfn cloud/sqs egress function trigger
 	functions/notifier : app cloud/dynamo cloud/kms cloud/s3 cloud/sqs function trigger
-	functions/providers functions/vendorqueue : app cloud/dynamo cloud/kms cloud/sqs function trigger
+	functions/providers   : app cloud/dynamo cloud/kms cloud/s3read cloud/sqs function trigger
+	functions/vendorqueue : app cloud/dynamo cloud/kms cloud/sqs function trigger
 `
 
 // outside says which of our packages may import modules of others whose reach

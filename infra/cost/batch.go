@@ -9,7 +9,8 @@ import (
 )
 
 // batch is what a batch job makes, per part of it. These figures are reckoned
-// from its code and not measured:
+// from its code; what a full shard comes to is measured by TestCallsOfAJob
+// (infra/test-aws/flow):
 //
 //	row      planned: what the key reported, and evidence, 100 to a request
 //	address  asked: its greylisting, and what is learned of it and of its domain;

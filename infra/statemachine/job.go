@@ -25,9 +25,10 @@
 //
 // A step that fails is tried again for half an hour or so, unless its error is
 // MalformedError (package trigger); then the job is abandoned, or, while it
-// drains, closed with what there is. When even Abandon or Forget cannot be done
-// the execution fails, which is watched; files and items then end by their own
-// expiry.
+// drains, closed with what there is. Abandon is tried for some days: a job whose
+// execution died before would run for ever in the eyes of its owner. When even it,
+// or Forget, cannot be done the execution fails, which is watched; files and items
+// then end by their own expiry.
 package statemachine
 
 import _ "embed"

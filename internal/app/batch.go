@@ -74,7 +74,10 @@ func Collector(cfg config.Config, p Ports) (func(context.Context, batch.Step) (b
 }
 
 func results(cfg config.Config, p Ports) *collector.Collector {
+	deliveries := Deliveries(cfg, p)
+	book := Batch(p)
+	book.GiveBack = Meter(p).GiveBack
 	return collector.New(collector.Config{
-		Book: Batch(p), Post: Deliveries(cfg, p).Post, Base: cfg.PublicURL, Now: p.Now, Log: p.Log,
+		Book: book, Post: deliveries.Post, Forget: deliveries.Forget, Base: cfg.PublicURL, Now: p.Now, Log: p.Log,
 	})
 }

@@ -247,6 +247,10 @@ func (d *desk) samples(t *testing.T) []sample {
 			"limit=0", "limit=201", "next=", "next=five", "provider=pigeon", "provider=", "action_type=fun", "state=done", "status=VALID", "deliverability=yes",
 			"email=alice", "since=yesterday", "since=2026-11-13&until=2026-11-13", "key=livekey2",
 		}},
+		{route: "GET /v1/email-verifiers/budget", caller: d.acme, lacks: d.acmeReader, status: 200, query: []string{"month=2026-11"}},
+		{route: "PUT /v1/email-verifiers/budget", caller: d.acme, lacks: d.acmeReader, body: `{"monthly_usd":12.5}`, status: 200, bodies: []string{
+			"", "{}", `{"monthly_usd":"5"}`, `{"monthly_usd":-1}`, `{"monthly_usd":1000001}`, `{"monthly_usd":[]}`, `{"max":5}`,
+		}},
 		{route: "DELETE /v1/email-verifiers/providers/{provider}", caller: d.acme, lacks: d.acmeReader, status: 204, fill: []string{"{provider}", "1"}},
 		{route: "GET /v1/openapi.json", status: 200},
 		{route: "GET /docs", status: 200},

@@ -10,6 +10,7 @@
 //	verify.go   decode, ask the verifier, encode; the other routes likewise:
 //	            check.go health.go keys.go lists.go audit.go usage.go openapi.go
 //	            reports.go deliver.go hooks.go bounces.go traps.go providers.go
+//	            jobs.go jobdraft.go jobresults.go
 //	            reverify.go vendorcheck.go vendorlog.go catalog.go sequences.go suppressions.go
 //	            webhooksecret.go webhooktest.go
 //	admit.go    in front of the verifier: the limits of the key

@@ -86,13 +86,11 @@ func estimatedEnd(j batch.Job, now time.Time) time.Time {
 	if j.Status != batch.Running || j.Done.Rows == 0 || j.Total == 0 || j.StartedAt.IsZero() {
 		return time.Time{}
 	}
-	took := now.Sub(j.StartedAt)
-	whole := time.Duration(float64(took) * float64(j.Total) / float64(j.Done.Rows))
-	end := j.StartedAt.Add(whole)
-	if end.After(j.Deadline) {
+	whole := float64(now.Sub(j.StartedAt)) * float64(j.Total) / float64(j.Done.Rows)
+	if whole >= float64(j.Deadline.Sub(j.StartedAt)) { // it may be centuries
 		return j.Deadline
 	}
-	return end
+	return j.StartedAt.Add(time.Duration(whole))
 }
 
 // createJob answers POST /v1/jobs.

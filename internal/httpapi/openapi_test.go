@@ -166,8 +166,8 @@ func TestStatusesFitTheRoute(t *testing.T) {
 			jobs := path == "/v1/jobs/estimate" || strings.HasPrefix(path, "/v1/jobs/{job}/") && path != "/v1/jobs/{job}/deliveries" || path == "/v1/jobs/{job}" && method == "delete"
 			for status, want := range map[string]bool{
 				"500": true, "503": true, "401": scope != anyone || hook && takesBody, "403": scope != anyone && scope != anyKey,
-				"413": takesBody, "429": scope == keys.Verify && takesBody || reports || asks, "402": scope == keys.Verify && takesBody,
-				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody || hook && method != "get" || takesBody && strings.HasPrefix(path, "/v1/email-verifiers/providers") || path == "/v1/webhook-secret/rotate" || enrolls || jobs,
+				"413": takesBody, "429": scope == keys.Verify && takesBody || reports || asks, "402": scope == keys.Verify && takesBody || path == "/v1/email-verifiers/verify",
+				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody || hook && method != "get" || takesBody && strings.HasPrefix(path, "/v1/email-verifiers/providers") || takesBody && path == "/v1/email-verifiers/budget" || path == "/v1/webhook-secret/rotate" || enrolls || jobs,
 				"502": path == "/v1/email-verifiers/verify",
 			} {
 				if _, got := answers[status]; got != want {
@@ -309,7 +309,7 @@ func TestFieldsAreThoseOfTheCode(t *testing.T) {
 		{"Job", jobShape{}}, {"Estimate", estimateShape{}}, {"Upload", uploadShape{}},
 		{"ProviderKey", vendorKeyShape{}}, {"ProviderKeyAnswer", vendorKeyAnswer{}}, {"ProviderValidation", validationShape{}},
 		{"ProviderVerdict", vendorVerdict{}}, {"ProviderStep", stepShape{}}, {"ProviderUsage", vendorUsageShape{}}, {"ProviderCost", vendorCost{}},
-		{"CostByProvider", providerCost{}}, {"CostByAction", actionCost{}}, {"ProviderCheck", vendorEntry{}}, {"KnownProvider", knownVendor{}}, {"CatalogEntry", catalogEntry{}},
+		{"CostByProvider", providerCost{}}, {"CostByAction", actionCost{}}, {"ProviderCheck", vendorEntry{}}, {"KnownProvider", knownVendor{}}, {"CatalogEntry", catalogEntry{}}, {"Budget", budgetShape{}},
 		{"Suppression", suppressionShape{}}, {"SuppressionChange", suppressionChange{}}, {"SuppressionImport", importShape{}}, {"SuppressionFault", faultShape{}},
 		{"Enrolment", enroll.Result{}}, {"Member", enroll.Member{}}, {"SkippedEmail", enroll.Skipped{}}, {"Gate", enroll.Standing{}}, {"Sequence", sequenceShape{}},
 		{"Entry", entryOnList{}}, {"ListsChange", outcomeShape{}}, {"ListsInfo", ListsInfo{}},

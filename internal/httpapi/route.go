@@ -114,6 +114,8 @@ func ProvidersRoutes() []route {
 		{providersPart, "POST", "/v1/email-verifiers/verify-bulk", keys.Providers, nil, (*api).askVendorsAll},
 		{providersPart, "GET", "/v1/email-verifiers/usage", keys.Providers, nil, (*api).vendorUsage},
 		{providersPart, "GET", "/v1/email-verifiers/log", keys.Providers, nil, (*api).vendorLog},
+		{providersPart, "GET", "/v1/email-verifiers/budget", keys.Providers, nil, (*api).showBudget},
+		{providersPart, "PUT", "/v1/email-verifiers/budget", keys.Providers, nil, (*api).changeBudget},
 		{providersPart, "GET", "/v1/email-verifiers/known-providers", anyone, nil, (*api).knownVendors},
 		{providersPart, "GET", "/v1/email-verifiers/catalog", keys.Admin, nil, (*api).showCatalog},
 		{providersPart, "PUT", "/v1/email-verifiers/catalog", keys.Admin, nil, (*api).changeCatalog},

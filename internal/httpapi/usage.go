@@ -18,7 +18,7 @@ const (
 // outcome.
 type counts struct {
 	Total     int64            `json:"total"`
-	ByKind    map[string]int64 `json:"by_kind"`    // full, soft, cached, test
+	ByKind    map[string]int64 `json:"by_kind"`    // full, soft, cached, test; of lists job_full, job_soft, job_cached
 	ByOutcome map[string]int64 `json:"by_outcome"` // the status of the verdict
 }
 

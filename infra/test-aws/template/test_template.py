@@ -204,6 +204,8 @@ class Roles(unittest.TestCase):
         "ProvidersFunctionRole": {
             "ControlTable": READ | CHANGE | MANY,
             "CacheTable": READ | CHANGE | MANY,
+            "${Bucket.Arn}/lists/*": LOOK,
+            "Bucket": {"s3:ListBucket"},
             "VendorQueue": SEND,
             "VaultKey": SECRETS,
         },
@@ -272,7 +274,7 @@ class Roles(unittest.TestCase):
             "ControlTable": READ | CHANGE,
             "${Bucket.Arn}/jobs/*": KEEP | REMOVE,
             "${Bucket.Arn}/uploads/*": KEEP | REMOVE,
-            "${Bucket.Arn}/results/*": KEEP,
+            "${Bucket.Arn}/results/*": KEEP | REMOVE,
             "${Bucket.Arn}/deliveries/*": KEEP | REMOVE,
             "Bucket": {"s3:ListBucket"},
             "ProbeQueue": SEND,
