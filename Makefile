@@ -61,8 +61,8 @@ build: $(FUNCTIONS:%=.build/%.zip) ## the functions as archives for Lambda: .bui
 
 $(filter-out $(TRACED:%=.build/%.zip),$(FUNCTIONS:%=.build/%.zip)): UNTRACED := ,notrace
 
-# Of HTTP/2, 0.5 MB, it has no use: it asks services of AWS alone.
-.build/jobs.zip: TAGS := lambda.norpc,grpcnotrace,notrace,nethttpomithttp2
+# Of HTTP/2, 0.4 MB, they have no use: they ask services of AWS alone.
+.build/jobs.zip .build/planner.zip: TAGS := lambda.norpc,grpcnotrace,notrace,nethttpomithttp2
 
 FORCE:
 
@@ -94,7 +94,7 @@ lint: ## gofmt, go vet, staticcheck, errcheck, ineffassign
 	go tool ineffassign $(PACKAGES)
 
 .PHONY: bench
-bench: ## the binaries of the functions, the prober beside a naive one, pacing, a long stream, webhooks, HTTP beside an empty handler; BENCH=prober runs one
+bench: ## the binaries of the functions, the prober beside a naive one, pacing, a long stream, jobs, webhooks, HTTP beside an empty handler; BENCH=prober runs one, BENCH=million a million rows
 	@mkdir -p .build
 	@$(ENV) go build -o .build/local ./infra/local
 	@$(ENV) go build -o .build/bench ./infra/bench

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -104,27 +105,13 @@ func inside(t *testing.T, list string, disturb func(*work, *sync.WaitGroup)) (ou
 func startInside(t *testing.T, change func(*work)) (p *product, end func() error) {
 	t.Helper()
 	p = &product{log: newTranscript(), ended: make(chan struct{})}
-	settings := map[string]string{
-		"RCPT_ADDR": "127.0.0.1:0", "RCPT_DATA": filepath.Join(t.TempDir(), "data"), "RCPT_DNS": nowhere, "RCPT_WEBHOOK_ALLOW": "127.0.0.1/32",
-	}
-	cfg, err := config.Read(func(name string) string { return settings[name] }, "localhost")
+	m, closeSim := openInside(t, p.log)
+	handle, err := functions(m.cfg, m.ports)
 	ok(t, err)
-	m := &machine{cfg: cfg}
-	m.db, err = embedded.Open(cfg.Data, embedded.Options{BlobURL: func() string { return m.url + filesPath }})
-	ok(t, err)
-	ports, closeSim, err := open(cfg, m.db, slog.New(slog.NewJSONHandler(p.log, nil)))
-	ok(t, err)
-	m.ports = ports
-	m.jobs, err = openQueues(&m.ports, m.db)
-	ok(t, err)
-	m.ports.Vendors = app.Vendors(cfg, m.ports)
-	cfg.PublicURL = ""
-	handle, err := functions(cfg, m.ports)
-	ok(t, err)
-	listener, err := net.Listen("tcp", cfg.Addr)
+	listener, err := net.Listen("tcp", m.cfg.Addr)
 	ok(t, err)
 	m.url = "http://" + listener.Addr().String()
-	p.env, err = ready(t.Context(), filepath.Join(cfg.Data, "env"), m.url, app.Keys(m.ports))
+	p.env, err = ready(t.Context(), filepath.Join(m.cfg.Data, "env"), m.url, app.Keys(m.ports))
 	ok(t, err)
 	w, err := newWork(t.Context(), m, p.env)
 	ok(t, err)
@@ -138,6 +125,26 @@ func startInside(t *testing.T, change func(*work)) (p *product, end func() error
 		closeSim()
 		return errors.Join(err, m.db.Close())
 	}
+}
+
+// openInside opens what a product consists of, in a new folder.
+func openInside(t *testing.T, logs io.Writer) (m *machine, closeSim func()) {
+	t.Helper()
+	settings := map[string]string{
+		"RCPT_ADDR": "127.0.0.1:0", "RCPT_DATA": filepath.Join(t.TempDir(), "data"), "RCPT_DNS": nowhere, "RCPT_WEBHOOK_ALLOW": "127.0.0.1/32",
+	}
+	cfg, err := config.Read(func(name string) string { return settings[name] }, "localhost")
+	ok(t, err)
+	cfg.PublicURL = "" // requests say how they were addressed
+	m = &machine{cfg: cfg}
+	m.db, err = embedded.Open(cfg.Data, embedded.Options{BlobURL: func() string { return m.url + filesPath }})
+	ok(t, err)
+	m.ports, closeSim, err = open(cfg, m.db, slog.New(slog.NewJSONHandler(logs, nil)))
+	ok(t, err)
+	m.jobs, err = openQueues(&m.ports, m.db)
+	ok(t, err)
+	m.ports.Vendors = app.Vendors(cfg, m.ports)
+	return m, closeSim
 }
 
 func ok(t *testing.T, err error) {

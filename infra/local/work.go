@@ -23,7 +23,7 @@ import (
 // mail servers or for the targets of webhooks.
 const (
 	probersAtOnce   = 16
-	probersAtRest   = 128
+	probersAtRest   = 512 // as many as come to rest in the 15 s that a silent exchanger is waited for
 	notifiersAtOnce = 8
 	notifiersAtRest = 64
 	othersAtOnce    = 2
