@@ -57,7 +57,7 @@ func benchFunctions(ctx context.Context, runs int) error {
 	defer around.close()
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(out, "function\tMB\tuntraced MB\tzip MB\tfirst answer ms\tresident MB\t")
+	_, _ = fmt.Fprintln(out, "function\ttraced MB\tuntraced MB\tzip MB\tfirst answer ms\tresident MB\t")
 	var missed, untraced []string
 	for _, main := range mains {
 		name := filepath.Base(filepath.Dir(main))
