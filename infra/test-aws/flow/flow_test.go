@@ -7,10 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rcpt/infra/host"
+	"rcpt/internal/batch"
 )
 
 // TestEveryEventIsAnswered sends each file of events/ to the function of its
-// folder: none may fail, and those behind HTTP answer below 500.
+// folder: none may fail, but for steps of a job that is not there, and those behind
+// HTTP answer below 500.
 func TestEveryEventIsAnswered(t *testing.T) {
 	s := open(t)
 	folders, err := filepath.Glob("../../../functions/*/main.go")
@@ -35,7 +39,7 @@ func TestEveryEventIsAnswered(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if result.Failed {
+				if result.Failed && !isOfNoJob(result) {
 					t.Fatalf("failed: %s\n%s", result.Payload, s.log.tail(10))
 				}
 				var http struct{ RequestContext *struct{} }
@@ -49,6 +53,14 @@ func TestEveryEventIsAnswered(t *testing.T) {
 			})
 		}
 	}
+}
+
+// isOfNoJob reports whether a step of a job says to the state machine, which can
+// do nothing else with it, that there is no such job.
+func isOfNoJob(result host.Result) bool {
+	var f fault
+	err := json.Unmarshal(result.Payload, &f)
+	return err == nil && (f.Message == batch.ErrJob.Error() || f.Message == batch.ErrEnded.Error())
 }
 
 // TestMalformedEventIsAnsweredAndTheNextOneWorks: what is no event at all must
@@ -137,6 +149,7 @@ func TestDeployedShape(t *testing.T) {
 // TestGreylistingIsSharedAndEnds asks again when told to, from another
 // environment.
 func TestGreylistingIsSharedAndEnds(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	key := s.admin()
 	account, one, other := s.function("account"), s.function("verify"), s.function("verify")
