@@ -3,6 +3,7 @@ package verify
 import (
 	"time"
 
+	"rcpt/internal/address"
 	"rcpt/internal/lists/tenant"
 	"rcpt/internal/mx"
 	"rcpt/internal/pace"
@@ -57,6 +58,10 @@ func facts(e Evidence) verdict.Verdict {
 		v.Tag = e.Address.Tag()
 		v.Canonical = e.Address.Canonical()
 		listed(e, &v)
+	} else if meant, ok := address.Within(e.Given); ok {
+		// As lists from mail programs have them. The text is no address, but there is
+		// a mailbox in it that may well live.
+		v.Suggestion = meant.String()
 	}
 	if e.Probe != nil {
 		v.CatchAll = e.Probe.Of() == TakesAny

@@ -1,0 +1,26 @@
+package address
+
+import "strings"
+
+// Within finds the one address that a text was meant to be, where Parse refuses
+// the text for what stands around it: the name and brackets of a mail program
+// (RFC 5322 §3.4, name-addr), quotes, or the scheme of a link (RFC 6068). It is
+// for people to confirm; ok is false when there is none, or more than one.
+func Within(text string) (a Address, ok bool) {
+	inner := strings.TrimSpace(text)
+	if scheme := "mailto:"; len(inner) > len(scheme) && strings.EqualFold(inner[:len(scheme)], scheme) {
+		inner = inner[len(scheme):]
+	}
+	if from := strings.LastIndexByte(inner, '<'); from >= 0 && strings.HasSuffix(inner, ">") {
+		if strings.Contains(inner[:from], "@") || strings.Contains(inner[:from], ",") {
+			return Address{}, false // it may be a list of them
+		}
+		inner = inner[from+1 : len(inner)-1]
+	}
+	inner = strings.TrimSpace(strings.Trim(inner, `'"`))
+	if inner == text {
+		return Address{}, false
+	}
+	a, err := Parse(inner)
+	return a, err == nil
+}
