@@ -10,7 +10,7 @@ requests about lists get domains of their length and the key of this run. Those
 about reports get its hook token, an address that was reported and a domain that
 three accounts report, each afresh before it is removed. Those about providers get
 keys that the doubles take, and a provider key that there is; base URLs are left
-out, for nothing leaves the machine.
+out, for nothing leaves the machine. A job to be canceled is one just submitted.
 """
 
 import json
@@ -70,6 +70,40 @@ def about_providers(case):
         case.path_parameters["provider"] = str(add_provider_key()) if case.method == "DELETE" else os.environ["RUN_PROVIDER"]
 
 
+def about_jobs(case):
+    """Leads a good request about jobs to one that there is."""
+    if case.path == "/v1/jobs/{job}/cancel":
+        request = urllib.request.Request(
+            os.environ["RCPT_URL"] + "/v1/jobs", data=json.dumps({"emails": ["user1@slow.test"]}).encode(),
+            headers={"Authorization": "Bearer " + os.environ["RUN_KEY"]})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            case.path_parameters["job"] = json.load(answer)["id"]
+    if "recheck" in case.path_parameters:
+        case.path_parameters["recheck"] = os.environ["RUN_RECHECK"]
+    if case.path in ("/v1/jobs", "/v1/jobs/estimate") and isinstance(case.body, dict):
+        for field in ("upload_id", "email_column", "webhook_url"):
+            case.body.pop(field, None)
+        case.body["emails"] = ["user1@ok.test", "user2@ok.test"]
+    if "delivery" in case.path_parameters:
+        case.path_parameters["job"], case.path_parameters["delivery"] = os.environ["RUN_JOB"], "msg_" + os.environ["RUN_JOB"]
+    if case.path == "/v1/suppressions/import":
+        case.query.pop("email_column", None)
+        case.body = ["user1@a.example"] if case.media_type == "application/json" else "email\nuser1@a.example\n"
+
+
+def about_sequences(case):
+    """Gives one of two fields that exclude each other, and addresses that are some."""
+    if isinstance(case.body, dict) and case.path.endswith("/members"):
+        email = case.body.get("email")
+        case.body = {"email": f"user{len(email)}@a.example"} if isinstance(email, str) else {"emails": ["user1@a.example"]}
+    if case.method == "GET":
+        case.query.pop("next", None)
+        if "email" in case.query:
+            case.query["email"] = "user1@a.example"
+        if "state" in case.query:
+            case.query.pop("review", None)
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     """Makes room: an account has only so many provider keys."""
@@ -89,6 +123,8 @@ def before_call(context, case, kwargs):
             case.query["key"] = keys[0]
         if isinstance(case.body, dict) and isinstance(case.body.get("domains"), list):
             case.body["domains"] = [f"d{len(domain)}.example" for domain in case.body["domains"]]
+    if case.method == "DELETE" and case.path_parameters.get("job") == os.environ["RUN_JOB"]:
+        case.path_parameters["job"] = "job_00000000000000000000000000"
     if case.method == "DELETE" and str(case.path_parameters.get("provider")) == os.environ["RUN_PROVIDER"]:
         case.path_parameters["provider"] = "999999"
     catalog = case.body.get("catalog") if isinstance(case.body, dict) else None
@@ -97,5 +133,8 @@ def before_call(context, case, kwargs):
             entry.pop("base_url", None)
     if case.meta and case.meta.generation.mode.is_positive:
         about_reports(case)
+        about_jobs(case)
+        if case.path.startswith("/v1/sequences/"):
+            about_sequences(case)
         if case.path.startswith("/v1/email-verifiers/"):
             about_providers(case)

@@ -14,7 +14,7 @@ root=$PWD
 schemathesis=$root/.build/schemathesis/bin
 
 work=$(mktemp -d)
-env -i RCPT_ADDR=127.0.0.1:0 RCPT_DATA="$work/data" RCPT_DNS=127.0.0.1:1 \
+env -i RCPT_ADDR=127.0.0.1:0 RCPT_DATA="$work/data" RCPT_DNS=127.0.0.1:1 RCPT_WEBHOOK_ALLOW=127.0.0.1/32 \
 	RCPT_VENDOR_BASE_MILLIONVERIFIER=sim RCPT_VENDOR_BASE_REOON=sim RCPT_VENDOR_BASE_NEVERBOUNCE=sim RCPT_VENDOR_BASE_ZEROBOUNCE=sim \
 	RCPT_VENDOR_BASE_HUNTER=sim .build/local >"$work/out" 2>"$work/log" &
 rcpt=$!
@@ -47,7 +47,16 @@ done
 # And to a provider: a key that its double takes.
 RUN_PROVIDER=$(curl -sS --fail "$RCPT_URL/v1/email-verifiers/providers" -H "Authorization: Bearer $key" \
 	-d '{"provider":"hunter","api_key":"good-key-0123456789"}' | sed 's/.*"key":{"id":\([0-9]*\),.*/\1/')
-export RUN_KEY RUN_HOOK_TOKEN RUN_BOUNCE RUN_REPORTERS RUN_PROVIDER
+# And to a check that will be repeated.
+RUN_RECHECK=$(curl -sS --fail "$RCPT_URL/v1/verify" -H "Authorization: Bearer $key" \
+	-d '{"email":"user1@busy.test","on_unknown":"reverify"}' | sed 's/.*"reverify":{"id":"\([^"]*\)".*/\1/')
+# And to a job whose webhook nobody takes.
+RUN_JOB=$(curl -sS --fail "$RCPT_URL/v1/jobs" -H "Authorization: Bearer $key" \
+	-d '{"emails":["user1@ok.test"],"webhook_url":"http://127.0.0.1:1/"}' | sed 's/.*"id":"\(job_[^"]*\)".*/\1/')
+until curl -sS --fail "$RCPT_URL/v1/jobs/$RUN_JOB/deliveries" -H "Authorization: Bearer $key" | grep -q msg_; do
+	sleep 0.1
+done
+export RUN_JOB RUN_RECHECK RUN_KEY RUN_HOOK_TOKEN RUN_BOUNCE RUN_REPORTERS RUN_PROVIDER
 
 # The keys of this run, by the id inside of each.
 # shellcheck disable=SC2086 # each reporter is a word
