@@ -65,7 +65,7 @@ func deliver[M any](ctx context.Context, record events.SQSMessage, handle func(c
 		return true
 	}
 	if err := safely(ctx, log, func() error { return handle(ctx, m) }); err != nil {
-		log.LogAttrs(ctx, slog.LevelError, "message not done", append(about, slog.String("error", err.Error()))...)
+		log.LogAttrs(ctx, severity(ctx), "message not done", append(about, slog.String("error", err.Error()))...)
 		return false
 	}
 	return true

@@ -52,6 +52,15 @@ func Scheduled(do func(context.Context) error, log *slog.Logger) func(context.Co
 // stack.
 func logFailure(ctx context.Context, log *slog.Logger, err error) {
 	if err != nil && !errors.Is(err, ErrPanic) {
-		log.LogAttrs(ctx, slog.LevelError, "invocation failed", slog.String("error", err.Error()))
+		log.LogAttrs(ctx, severity(ctx), "invocation failed", slog.String("error", err.Error()))
 	}
+}
+
+// severity is that of a failure: what the process cut short because it ends (a
+// time that is over is another matter) is done again later, and is no error.
+func severity(ctx context.Context) slog.Level {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }

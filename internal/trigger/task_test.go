@@ -151,3 +151,31 @@ func TestMalformedRequestIsLoggedOnceAndNotQuoted(t *testing.T) {
 		t.Errorf("answered %+v, %v; logged %s", answer, err, out.String())
 	}
 }
+
+func TestWhatTheEndOfTheProcessCutShortIsNoError(t *testing.T) {
+	over := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	ended, end := context.WithCancel(t.Context())
+	end()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, c := range []struct {
+		claim string
+		ctx   context.Context
+		level string
+	}{{"the process ends", ended, "INFO"}, {"the time is over", late, "ERROR"}} {
+		t.Run(c.claim, func(t *testing.T) {
+			var out bytes.Buffer
+			log := slog.New(slog.NewTextHandler(&out, nil))
+			if _, err := Scheduled(over, log)(c.ctx, nil); err == nil {
+				t.Error("the run is done")
+			}
+			response, err := Queue(func(ctx context.Context, _ order) error { return over(ctx) }, log)(c.ctx, batch(`{}`))
+			if err != nil || len(response.BatchItemFailures) != 1 {
+				t.Errorf("the message is done: %v", err)
+			}
+			if lines(&out) != 2 || strings.Count(out.String(), "level="+c.level) != 2 {
+				t.Errorf("logged %s", out.String())
+			}
+		})
+	}
+}
