@@ -46,10 +46,6 @@ func (f Filter) wants(item store.Item) bool {
 		(f.Verification == "" || Verification(item.Str("verification")) == f.Verification)
 }
 
-// maxScanned bounds the members that one List goes through, so that a filter that
-// fits few answers in time.
-const maxScanned = 10 * store.MaxPageItems
-
 // List returns up to limit members of a sequence, in the order of their ids. It
 // goes on behind after, the next of an earlier page; next is empty when there are
 // no more. With a filter a page may have fewer members, or none, although more
@@ -76,32 +72,15 @@ func (g *Gate) page(ctx context.Context, key Key, sequence string, f Filter, aft
 		}
 		return items, "", err
 	}
-	query := store.Query{Part: memberKey(key.ID, sequence, "").Part, After: after}
-	if f == (Filter{}) {
-		query.Limit = limit
+	var wants func(store.Item) bool
+	if f != (Filter{}) {
+		wants = f.wants
 	}
-	for scanned := 0; scanned < maxScanned; {
-		page, err := g.cfg.Table.Query(ctx, query)
-		if err != nil {
-			return nil, "", fmt.Errorf("list members: %w", err)
-		}
-		scanned += len(page.Items)
-		for i, item := range page.Items {
-			if !f.wants(item) {
-				continue
-			}
-			if items = append(items, item); len(items) == limit {
-				if i == len(page.Items)-1 && page.Next == "" {
-					return items, "", nil
-				}
-				return items, item.Key.Sort, nil
-			}
-		}
-		if query.After = page.Next; query.After == "" {
-			break
-		}
+	page, err := store.Select(ctx, g.cfg.Table, store.Query{Part: memberKey(key.ID, sequence, "").Part, After: after}, wants, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("list members: %w", err)
 	}
-	return items, query.After, nil
+	return page.Items, page.Next, nil
 }
 
 // opensAtOnce is how many addresses are opened at the same time: on AWS each may

@@ -41,10 +41,6 @@ func (f Filter) wants(r record) bool {
 		(f.Since.IsZero() || r.last >= f.Since.UnixMilli()) && (f.Until.IsZero() || r.last < f.Until.UnixMilli())
 }
 
-// maxScanned bounds the entries that one List goes through, so that a filter
-// that fits few answers in time.
-const maxScanned = 10 * store.MaxPageItems
-
 // List returns up to limit entries of a key, in the order of their ids. It goes
 // on behind after, the next of an earlier page; next is empty when there are no
 // more. With a filter a page may have fewer entries, or none, although more
@@ -72,32 +68,15 @@ func (b *Book) find(ctx context.Context, key Key, f Filter, after string, limit 
 		}
 		return items, "", nil
 	}
-	query := store.Query{Part: entryKey(key.ID, "").Part, After: after}
-	if f == (Filter{}) {
-		query.Limit = limit
+	var wants func(store.Item) bool
+	if f != (Filter{}) {
+		wants = func(item store.Item) bool { return f.wants(recordOf(item)) }
 	}
-	for scanned := 0; scanned < maxScanned; {
-		page, err := b.cfg.Table.Query(ctx, query)
-		if err != nil {
-			return nil, "", fmt.Errorf("list reports of key %s: %w", key.ID, err)
-		}
-		scanned += len(page.Items)
-		for i, item := range page.Items {
-			if !f.wants(recordOf(item)) {
-				continue
-			}
-			if items = append(items, item); len(items) == limit {
-				if i == len(page.Items)-1 && page.Next == "" {
-					return items, "", nil
-				}
-				return items, item.Key.Sort, nil
-			}
-		}
-		if query.After = page.Next; query.After == "" {
-			break
-		}
+	page, err := store.Select(ctx, b.cfg.Table, store.Query{Part: entryKey(key.ID, "").Part, After: after}, wants, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("list reports of key %s: %w", key.ID, err)
 	}
-	return items, query.After, nil
+	return page.Items, page.Next, nil
 }
 
 // opensAtOnce is how many addresses are opened at the same time: on AWS each may
