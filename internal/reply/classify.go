@@ -11,13 +11,15 @@ import (
 //
 //  1. 2yz accepts: 250 and 251 at RCPT do, 252 and others cannot tell. What is
 //     no 2yz, 4yz or 5yz is out of step.
-//  2. A known text of a known operator means what operators.go says.
+//  2. A known text of a known operator means what operators.go says. Where
+//     neither host nor greeting tells the operator, the hosts named in the text do.
 //  3. About us: blocklists, reputation, our address, name, sender; then TLS
 //     demanded, rate, greylisting (4yz), and words that merely name us or some
 //     policy; then relaying. From here on, nothing but RCPT is looked at, and
 //     421 stays temporary.
 //  4. A quoted reply of another server is read instead of the one around it.
-//  5. Full, not found, disabled (refusal.go).
+//  5. Full, not found, disabled (refusal.go): what the words say, and the
+//     enhanced code as far as they do not contradict it.
 //  6. Protocol errors; other 4yz are temporary, x.7.z policy; other 5yz
 //     unclear, x.7.z policy.
 //
@@ -35,6 +37,9 @@ func Classify(r Reply, a Asked) Meaning {
 		operators: operatorsOf(a.Host, a.Banner),
 		host:      strings.TrimSuffix(a.Host, "."), domain: domainPart(a.Own.Recipient),
 		named: own.named, sender: own.sender,
+	}
+	if q.operators == nil {
+		q.operators = signed(own.text)
 	}
 	if !own.bare {
 		return q.read(own.text)
@@ -219,11 +224,11 @@ func (q *question) aboutUs() (Meaning, bool) {
 		return Meaning{Class: Unclear, Rule: "words:greylisted-for-good"}, true
 	case q.sender || t.any(hostWords) || t.any(senderWords):
 		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:names-us"}, true
-	case t.any(blockedWords) && !t.has("blocked due to inactivity"):
+	case t.any(blockedWords) && !t.has("blocked due to inactivity") && !(q.is(2, 1) && t.any(barredWords)):
 		return Meaning{Class: BlockedByPolicy, Listed: listed, Rule: "words:blocked"}, true
 	case t.any(syncWords):
 		return Meaning{Class: ProtocolError, Rule: "words:synchronization"}, true
-	case q.stage == Rcpt && q.quote < 0 && t.any(relayWords):
+	case q.stage == Rcpt && q.quote < 0 && (t.any(relayWords) || t.anyAll(relayRows)):
 		return Meaning{Class: RelayDenied, Rule: "words:relay"}, true
 	case t.any(vagueWords):
 		return Meaning{Class: BlockedByPolicy, Rule: ruleVague}, true

@@ -22,7 +22,8 @@ const (
 // Marks are no words and leave no gap. Host names, addresses and version
 // numbers stay one word with their dots, so that the words inside
 // "mx.spam-filter.example" match nothing. Accents are folded away ("boîte" to
-// "boite", "Empfänger" to "empfaenger"), apostrophes and articles dropped.
+// "boite", "Empfänger" to "empfaenger"), apostrophes and articles dropped. What
+// is written without spaces, Chinese and Japanese, is one word a character.
 func fold(masked string) text {
 	f := folder{out: make([]byte, 0, len(masked)+len(masked)/4+8)}
 	f.out = append(f.out, segment)
@@ -46,7 +47,7 @@ func fold(masked string) text {
 			f.gap = true
 		case c == ':' && i > 0 && wordByte(masked[i-1]) && wordAfter(masked, i+1):
 			// "HL:REP", "00:05:00"
-		case strings.ContainsRune(")]},;:!?.|–—…", c):
+		case strings.ContainsRune(")]},;:!?.|–—…。，；：！？", c):
 			f.gap = true
 		case c == '-' && (i+1 == len(masked) || masked[i+1] == ' ' || masked[i+1] == '-'):
 			f.gap = f.gap || i == 0 || masked[i-1] == ' ' || masked[i-1] == '-'
@@ -97,6 +98,9 @@ func (f *folder) token(s string) int {
 	for i, c := range s[:end] {
 		switch {
 		case c == '\'' || c == '’' || c == '´':
+			if elided(s[i+utf8.RuneLen(c) : end]) {
+				f.out = append(f.out, ' ')
+			}
 		case !dotted && (c == '-' || c == '_' || c == '+'):
 			if i > 0 && f.out[len(f.out)-1] != ' ' {
 				f.out = append(f.out, ' ')
@@ -119,6 +123,19 @@ func (f *folder) token(s string) int {
 	return end
 }
 
+// elided reports whether what follows an apostrophe is a word of its own, as in
+// "l'adresse n'existe pas", and not the rest of "doesn't" or "we've".
+func elided(rest string) bool {
+	n := 0
+	for _, c := range rest {
+		if !unicode.IsLetter(c) {
+			break
+		}
+		n++
+	}
+	return n > 2
+}
+
 // article reports whether a word is an English article: it adds nothing, and a
 // local part "a" must not look like a word of the server's.
 func article(word string) bool {
@@ -133,6 +150,12 @@ func scanToken(s string) (end int, dotted, join bool) {
 	for i := 0; i < len(s); {
 		c, size := utf8.DecodeRuneInString(s[i:])
 		next := i + size
+		if unspaced(c) {
+			if i == 0 {
+				end = next
+			}
+			break
+		}
 		if wordRune(c) {
 			i, end = next, next
 			continue
@@ -180,6 +203,12 @@ func wordRune(c rune) bool {
 	return unicode.IsLetter(c)
 }
 
+// unspaced reports whether a character is of a script that puts no spaces
+// between words.
+func unspaced(c rune) bool {
+	return c >= 0x3000 && (unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana) || c == 'ー')
+}
+
 // appendFolded appends a letter in lower case without its accent. German
 // umlauts become two letters, as their speakers write them in ASCII.
 func appendFolded(out []byte, c rune) []byte {
@@ -193,9 +222,11 @@ func appendFolded(out []byte, c rune) []byte {
 		return append(out, "ue"...)
 	case 'ß':
 		return append(out, "ss"...)
+	case 'ё':
+		return append(out, "е"...)
 	}
-	const accented = "àáâãåąçćèéêëęìíîïłñńòóôõøśùúûýźż"
-	const plain = "aaaaaacceeeeeiiiilnnooooosuuuyzz"
+	const accented = "àáâãåąăçćčďèéêëęěğìíîïıłñńňòóôõøőřśšşșťțùúûůűýźżž"
+	const plain = "aaaaaaacccdeeeeeegiiiiilnnnoooooorssssttuuuuuyzzz"
 	n := 0
 	for _, a := range accented {
 		if a == c {

@@ -22,6 +22,7 @@ var mimecast = operator{
 	rows: []row{
 		// Mimecast documents 60 s at least and 12 h at most.
 		{rule: "mimecast:greylisted", codes: []int{451}, words: []string{"resource temporarily unavailable"}, class: Greylisted, wait: time.Minute},
+		{rule: "mimecast:greylisted", codes: []int{451}, words: []string{"resources are temporarily unavailable"}, class: Greylisted, wait: time.Minute},
 		{rule: "mimecast:policy", words: []string{"header or envelope policy"}, class: BlockedByPolicy},
 		{rule: "mimecast:policy", words: []string{"rejected by header"}, class: BlockedByPolicy},
 		{rule: "mimecast:reputation", words: []string{"poor reputation"}, class: BlockedByPolicy, listed: true},
@@ -37,7 +38,6 @@ var barracuda = operator{
 		{rule: "barracuda:unknown", words: []string{"cuda nsu"}, class: MailboxNotFound},
 		{rule: "barracuda:policy", words: []string{"policy rejection"}, class: BlockedByPolicy},
 		{rule: "barracuda:blocked", words: []string{"blocked"}, class: BlockedByPolicy},
-		{rule: "barracuda:blocked", words: []string{"permanent failure for one or more recipients"}, class: BlockedByPolicy},
 		{rule: "barracuda:license", words: []string{"license expired"}, class: TemporaryFailure},
 	},
 }
@@ -98,4 +98,8 @@ var openSMTPD = operator{
 var software = []row{
 	// Their trouble with our sender's host, of the moment.
 	{rule: "exim:sender-callout", codes: []int{451}, words: []string{"could not complete sender verify callout"}, class: TemporaryFailure},
+	// AOL, until Yahoo took over its mail, put the rule in brackets and a page
+	// that explains it behind, with enhanced codes at random.
+	{rule: "aol:policy", words: []string{"postmaster.info.aol.com"}, class: BlockedByPolicy},
+	{rule: "aol:policy", words: []string{"postmaster.aol.com"}, class: BlockedByPolicy},
 }

@@ -108,9 +108,8 @@ const (
 const near = 12
 
 // about returns what the statement at t.s[start:end] is about: the nearest noun
-// before it in its segment, else one that follows at once ("unrouteable mail
-// domain", but not "not found on this server"), else the recipient if it is
-// named in the segment.
+// before it in its segment, else one that follows at once, else the recipient if
+// it is named in the segment.
 func (t *text) about(start, end int) subject {
 	named := false
 	for i, n := start-1, 0; n < near; n++ {
@@ -120,25 +119,68 @@ func (t *text) about(start, end int) subject {
 			named = word[0] == segmentNamed
 			break
 		}
-		if s := noun(word); s != nothing {
+		if s := noun(word); s != nothing && !(slices.Contains(placeNouns, word) && t.placed(begin)) {
 			return s
 		}
 		i = begin - 1
 	}
+	if s := t.ahead(end); s != nothing {
+		return s
+	}
+	if named {
+		return mailbox
+	}
+	return nothing
+}
+
+// ahead returns what the words that follow at once name: "unrouteable mail
+// domain", but not "not found on this server". Of two nouns in a row the second
+// counts: "no address record".
+func (t *text) ahead(end int) subject {
 	for i, n := end, 0; n < 3; n++ {
 		i += strings.IndexByte(t.s[i:], ' ') + 1
 		word, _, _ := strings.Cut(t.s[i:], " ")
 		if word[0] == segment || word[0] == segmentNamed || slices.Contains(prepositions, word) {
 			break
 		}
-		if s := noun(word); s != nothing {
+		s := noun(word)
+		if next, _, _ := strings.Cut(t.s[min(i+len(word)+1, len(t.s)):], " "); s == mailbox && noun(next) == other {
+			return other
+		}
+		if s != nothing {
 			return s
 		}
 	}
-	if named {
-		return mailbox
-	}
 	return nothing
+}
+
+// object reports whether one of the phrases is said of a mailbox that is named
+// behind it: "could not find mailbox".
+func (t *text) object(phrases []string) bool {
+	for _, p := range phrases {
+		for start, end := t.find(p, 1); start >= 0; start, end = t.find(p, end) {
+			if t.ahead(end) == mailbox {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// placed reports whether one of the two words before t.s[begin] is a
+// preposition: "on server", "auf diesem Server".
+func (t *text) placed(begin int) bool {
+	for range 2 {
+		if begin < 2 {
+			return false
+		}
+		end := begin - 1
+		begin = strings.LastIndexByte(t.s[:end], ' ') + 1
+		if slices.Contains(prepositions, t.s[begin:end]) {
+			return true
+		}
+	}
+	return false
 }
 
 // statement looks for one of the phrases said about a mailbox. found tells that
@@ -166,6 +208,29 @@ func noun(word string) subject {
 		return other
 	}
 	return nothing
+}
+
+// prose reports whether the text has words enough to say something: three.
+func (t *text) prose() bool {
+	n := 0
+	for word := range strings.SplitSeq(t.s, " ") {
+		if word[0] != segment && word[0] != segmentNamed {
+			n++
+		}
+	}
+	return n > 2
+}
+
+// namesMailbox reports whether a mailbox, the recipient or something unknown
+// is named.
+func (t *text) namesMailbox() bool {
+	for word := range strings.SplitSeq(t.s, " ") {
+		if word[0] == segmentNamed || word == "unknown" || noun(word) == mailbox {
+			return true
+		}
+	}
+	found, sure := t.statement(absentStatements)
+	return found || sure
 }
 
 // only reports whether the text is made of the given words and nothing else.

@@ -15,6 +15,7 @@ import (
 type operator struct {
 	hosts   []string // the MX host, or the name its greeting begins with, is one of these or below one
 	banners []string // folded phrases of its greeting, for MX hosts under customers' names
+	signs   []string // further domains whose hosts its texts name
 	rows    []row
 }
 
@@ -64,6 +65,24 @@ func operatorsOf(host, banner string) []*operator {
 	for _, o := range operators {
 		if t.any(o.banners) && !slices.Contains(found, o) {
 			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// signed returns the operators whose hosts a text names: their help pages, or
+// the server that speaks. A bounce report often tells no more of the host.
+func signed(text string) []*operator {
+	var found []*operator
+	for name := range strings.FieldsFuncSeq(text, func(c rune) bool { return c != '.' && c != '-' && !wordRune(c) }) {
+		name = strings.Trim(name, ".-")
+		if strings.IndexByte(name, '.') < 0 {
+			continue
+		}
+		for _, o := range operators {
+			if (under(name, o.hosts) || under(name, o.signs)) && !slices.Contains(found, o) {
+				found = append(found, o)
+			}
 		}
 	}
 	return found
@@ -137,6 +156,7 @@ var outlook = operator{
 // it.
 var microsoft = operator{
 	hosts: []string{"protection.outlook.com", "mx.microsoft", "mail.eo.outlook.com"},
+	signs: []string{"prod.outlook.com", "aka.ms"},
 	rows: []row{
 		// One text for the whole transaction: it does not say which of the addresses.
 		{rule: "microsoft:all-rejected", words: []string{"all recipient addresses rejected"}, class: Unclear, weak: true},
@@ -165,6 +185,7 @@ var exchange = operator{
 
 var yahoo = operator{
 	hosts: []string{"yahoodns.net", "yahoo.com", "aol.com"},
+	signs: []string{"yahooinc.com"},
 	rows: []row{
 		{rule: "yahoo:no-account", words: []string{"this user doesnt have", "account"}, class: MailboxNotFound},
 		{rule: "yahoo:deferred", words: []string{"tss0*"}, class: BlockedByPolicy, listed: true},

@@ -201,6 +201,9 @@ func TestFold(t *testing.T) {
 		"Boîte pleine, Empfänger groß":   "| boite pleine | empfaenger gross |",
 		"użytkownik “x” ‘y’ don’t":       "| uzytkownik x y dont |",
 		"_ __ a_b":                       "| a b |",
+		"L'adresse n'existe pas":         "| l adresse n existe pas |",
+		"Konto żaden, uživatel":          "| konto zaden | uzivatel |",
+		"用户x不存在。 ユーザー":                   "| 用 户 x 不 存 在 | ユ ー ザ ー |",
 	} {
 		if got := fold(masked); got.s != want {
 			t.Errorf("%q: got %q, want %q", masked, got.s, want)

@@ -10,11 +10,12 @@ const maxDepth = 3
 //
 //	Recipient address rejected: undeliverable address: host mx.test[192.0.2.1] said: 550 5.1.1 User unknown (in reply to RCPT TO command)
 //	Callout verification failed: 550 unknown user
+//	permanent failure for one or more recipients (alice@x:550 5.1.1 User unknown)
 func (q *question) quoted() (Meaning, bool) {
 	if q.depth == maxDepth {
 		return Meaning{Class: Unclear, Rule: "quoted:too-deep"}, q.quote >= 0
 	}
-	inner := question{code: q.code, stage: q.stage, depth: q.depth + 1}
+	inner := question{code: q.code, stage: q.stage, depth: q.depth + 1, operators: signed(q.masked)}
 	if q.quote >= 0 {
 		code, rest, _ := cutCode(q.masked[q.quote:])
 		inner.code = code
@@ -62,7 +63,7 @@ func quoteStart(text string) int {
 	if strings.IndexByte(text, ':') < 0 {
 		return -1
 	}
-	for _, intro := range [...]string{"said:", "callout verification failed:", "response:", "responded:", "replied:", "returned:", "answered:"} {
+	for _, intro := range [...]string{"said:", "callout verification failed:", "response:", "responded:", "replied:", "returned:", "answered:", "\x01:", "\x03:"} {
 		i := find(text, intro, 0, startEdge)
 		if i < 0 {
 			continue

@@ -15,7 +15,8 @@ func (q *question) refusal() Meaning {
 		return m
 	}
 	if q.disabled() {
-		return Meaning{Class: MailboxDisabled, Rule: "words:disabled"}
+		// "Account disabled, access denied" does not decide.
+		return Meaning{Class: MailboxDisabled, Weak: q.text.any(accessWords), Rule: "words:disabled"}
 	}
 	if m, found := q.maybeNotFound(); found {
 		return m
@@ -32,6 +33,9 @@ func (q *question) full() bool {
 	if q.text.any(fullWords) || q.text.anyAll(fullRows) {
 		return true
 	}
+	if _, sure := q.text.statement(fullStatements); sure {
+		return true
+	}
 	// 552 is RFC 5321's code for it, 422 and 431 are other people's.
 	fullCode := q.code == 552 || q.code == 422 || q.code == 431
 	return fullCode && (q.enhanced == Enhanced{} || q.is(2, 0)) && q.text.any(addressWords) && !q.saysNotFound() && !q.disabled()
@@ -42,22 +46,37 @@ func (q *question) notFound() (Meaning, bool) {
 	t := &q.text
 	switch {
 	case q.is(1, 1), q.is(1, 3), q.is(1, 6):
-		return Meaning{Class: MailboxNotFound, Rule: "code:not-found"}, true
+		return q.codeNotFound()
 	case q.is(1, 10) && !t.any(notFoundWords) && !t.has("resolver.adr*"):
 		return Meaning{Class: DomainTakesNoMail, Rule: "code:null-mx"}, true
 	}
-	if !wordCode(q.code) || t.any(doubtWords) || !q.saysNotFound() {
+	if !wordCode(q.code) || q.isMedia() || t.any(doubtWords) || !q.saysNotFound() {
 		return Meaning{}, false
 	}
 	// "User unknown or access denied" does not decide.
 	return Meaning{Class: MailboxNotFound, Weak: t.any(accessWords), Rule: "words:not-found"}, true
 }
 
+// codeNotFound reads the enhanced codes for an absent mailbox. Servers put them
+// on other refusals too, so a text that tells of something else is believed.
+func (q *question) codeNotFound() (Meaning, bool) {
+	t := &q.text
+	says := q.saysNotFound()
+	if t.any(doubtWords) || t.any(accessWords) {
+		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "code:not-found"}, says
+	}
+	return Meaning{Class: MailboxNotFound, Weak: !says && (t.any(messageWords) || t.prose() && !t.namesMailbox()), Rule: "code:not-found"}, true
+}
+
+// isMedia reports whether the enhanced code is about the message's content (RFC
+// 3463 §3.7).
+func (q *question) isMedia() bool { return q.between(6, 0, 999) }
+
 // maybeNotFound reads wording that is used for absent mailboxes and for other
 // things: most of it is weak.
 func (q *question) maybeNotFound() (Meaning, bool) {
 	t := &q.text
-	if !wordCode(q.code) || t.any(doubtWords) || t.any(accessWords) {
+	if !wordCode(q.code) || q.isMedia() || t.any(doubtWords) || t.any(accessWords) {
 		return Meaning{}, false
 	}
 	vague, _ := t.statement(absentStatements)
@@ -78,19 +97,22 @@ func (q *question) maybeNotFound() (Meaning, bool) {
 
 // saysNotFound reports whether the text names the mailbox and its absence.
 func (q *question) saysNotFound() bool {
-	if q.text.any(notFoundWords) || q.text.has("resolver.adr*") {
+	if q.text.any(notFoundWords) || q.text.anyAll(notFoundRows) || q.text.has("resolver.adr*") {
 		return true
 	}
 	_, sure := q.text.statement(absentStatements)
-	return sure
+	return sure || q.text.object(absentObjects)
 }
 
 // disabled reports whether a 5yz says that the mailbox is out of use.
 func (q *question) disabled() bool {
-	if q.is(2, 1) || q.is(7, 13) || q.between(7, 17, 18) {
+	if q.is(7, 13) || q.between(7, 17, 18) {
 		return true
 	}
-	if !wordCode(q.code) && q.code != 552 {
+	if q.is(2, 1) && !q.text.any(messageWords) && !q.text.any(accessWords) && !q.text.any(laterWords) {
+		return true
+	}
+	if !q.is(2, 1) && !wordCode(q.code) || q.text.any(laterWords) || q.text.any(domainEnds) {
 		return false
 	}
 	if q.text.any(disabledWords) {
@@ -101,9 +123,9 @@ func (q *question) disabled() bool {
 }
 
 // wordCode reports whether words beside a reply code can be about a mailbox:
-// RFC 5321's codes for it, and qmail's 511.
+// RFC 5321's codes for it, qmail's 511 and its like.
 func wordCode(code int) bool {
-	return code == 550 || code == 551 || code == 553 || code == 554 || code == 511
+	return code >= 550 && code <= 554 || code >= 510 && code <= 513
 }
 
 // transient reads what is left of the 4yz.
@@ -131,6 +153,8 @@ func (q *question) permanent() Meaning {
 		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}
 	case q.text.any(deniedWords):
 		return Meaning{Class: BlockedByPolicy, Rule: "words:denied"}
+	case q.isMedia():
+		return Meaning{Class: BlockedByPolicy, Rule: "code:content"}
 	case q.is(1, 2):
 		return Meaning{Class: RelayDenied, Rule: "code:bad-domain"}
 	case q.is(1, 4), q.between(2, 3, 4), q.between(3, 0, 999), q.is(4, 0), q.between(4, 2, 999):
