@@ -112,6 +112,23 @@ func plausible(at, received time.Time) time.Time {
 	return at.UTC()
 }
 
+// named is the id of an event that its ESP names: the name, and a hash of what
+// the event is about, for the ESPs' own samples and test buttons write one name
+// on events of every kind. Without a name there is no id.
+func named(name string, about ...string) []string {
+	if name == "" {
+		return nil
+	}
+	for i, text := range about {
+		if email, ok := mailbox(text); ok {
+			text = email // however it is written
+		}
+		about[i] = strings.ToLower(text)
+	}
+	hash := strings.TrimPrefix(eventID(append(about, "")), "#")
+	return []string{name + "-" + hash[:8]} // the name stays readable
+}
+
 // eventID makes one id of its parts. A single plain one stays readable; all
 // else is hashed, since it can be long and hold an address.
 func eventID(parts []string) string {

@@ -44,26 +44,51 @@ func parseObject(text []byte) (value, error) {
 
 // eachObject reads a JSON array of objects and hands them over one by one, so
 // that a large array costs the memory of its largest element. What was handed
-// over is void if there is an error.
-func eachObject(text []byte, take func(value)) error {
+// over is void if there is an error. Elements that are no objects are ignored,
+// for the sake of those beside them; an array of nothing else is malformed.
+func (b *batch) eachObject(text []byte, take func(value)) error {
 	d := decoder(text)
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
 		return malformed("a JSON array is expected")
 	}
-	for i := 0; d.More(); i++ {
+	objects, others := 0, 0
+	for d.More() {
 		v, err := next(d)
 		if err != nil {
 			return err
 		}
 		if !v.isObject() {
-			return malformed("element %d of the array is no object", i)
+			others++
+			b.ignore("no object", Unknown)
+			continue
 		}
+		objects++
 		take(v)
 	}
 	if _, err := d.Token(); err != nil {
 		return malformed("the JSON array does not end")
 	}
+	if others > 0 && objects == 0 {
+		return malformed("no element of the array is an object")
+	}
 	return end(d)
+}
+
+// eachOrOne is eachObject for an array, and takes an object for an array of one,
+// if it has a member of the name; "": any object.
+func (b *batch) eachOrOne(text []byte, member string, take func(value)) error {
+	if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) {
+		return b.eachObject(text, take)
+	}
+	v, err := parseObject(text)
+	if err != nil {
+		return err
+	}
+	if member != "" && !v.get(member).exists() {
+		return malformed("a JSON array or an object with %s is expected", member)
+	}
+	take(v)
+	return nil
 }
 
 // decoder keeps numbers as they are written: some exceed what a float64 holds.

@@ -1,7 +1,6 @@
 package esp
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 
@@ -26,27 +25,15 @@ func readBrevo(h Hook, r Request, b *batch) error {
 	if err := credentials(h, r, b); err != nil {
 		return err
 	}
-	return arrayOrObject(r.Body, func(v value) {
-		if list, ok := brevoBatch(v); ok {
-			for _, event := range list {
-				b.add(brevoReport(event))
-			}
-			return
+	return b.eachOrOne(r.Body, "", func(v value) {
+		list, wrapped := brevoBatch(v)
+		if !wrapped {
+			b.add(brevoReport(v))
 		}
-		b.add(brevoReport(v))
+		for _, event := range list {
+			b.add(brevoReport(event)) // what is no object names no event
+		}
 	})
-}
-
-// arrayOrObject reads a JSON array of objects, or one object.
-func arrayOrObject(text []byte, take func(value)) error {
-	if bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("[")) {
-		return eachObject(text, take)
-	}
-	v, err := parseObject(text)
-	if err == nil {
-		take(v)
-	}
-	return err
 }
 
 // brevoBatch returns the events in an object that is no event itself and holds
@@ -63,7 +50,10 @@ func brevoBatch(v value) (events []value, ok bool) {
 			arrays++
 		}
 	}
-	return events, arrays == 1 && !slices.ContainsFunc(events, func(e value) bool { return !e.isObject() })
+	if arrays != 1 || len(events) > 0 && !slices.ContainsFunc(events, value.isObject) {
+		return nil, false
+	}
+	return events, true
 }
 
 func brevoReport(v value) report {
@@ -77,9 +67,9 @@ func brevoReport(v value) report {
 	e.at = when(epoch, event, sent)
 	e.id = []string{v.get("message-id").text(), v.get("camp_id").text(), strings.ToLower(e.email), e.name, first(epoch, event, sent)}
 	switch e.name {
-	case "hard_bounce", "invalid_email":
+	case "hard_bounce", "invalid_email", "hardBounce", "invalid": // the last two as in the settings
 		e.reason = weaken(overlay.HardBounce, e.detail)
-	case "soft_bounce":
+	case "soft_bounce", "softBounce":
 		e.reason = overlay.SoftBounce
 	case "spam", "complaint":
 		e.reason = overlay.Complaint

@@ -11,7 +11,8 @@ import (
 )
 
 // readCustomerIO reads customer.io ("Reporting webhooks"): one JSON object, told
-// by object_type and metric. It must be answered within 4 seconds.
+// by object_type, which their schema misspells once, and metric. It must be
+// answered within 4 seconds.
 //
 //	email, bounced         hard_bounce unless failure_message has a soft code; there is no flag
 //	email, spammed         spam_complaint
@@ -28,14 +29,18 @@ func readCustomerIO(h Hook, r Request, b *batch) error {
 		return err
 	}
 	data := body.get("data")
-	object, metric := body.get("object_type").text(), body.get("metric").text()
+	object, metric := first(body.get("object_type").text(), body.get("object_type_type").text()), body.get("metric").text()
+	if object == "" && metric == "" {
+		// Webhooks of before 2020: "email_bounced", with the address in email_address.
+		object, metric, _ = strings.Cut(body.get("event_type").text(), "_")
+	}
 	e := report{
 		name:   strings.Trim(object+"."+metric, "."),
 		email:  customerIOAddress(data),
 		at:     when(body.get("timestamp").text()),
-		id:     []string{body.get("event_id").text()},
 		detail: data.get("failure_message").text(),
 	}
+	e.id = named(body.get("event_id").text(), e.name, e.email)
 	e.reason, e.why = customerIOEvent(object, metric)
 	e.reason = weaken(e.reason, e.detail)
 	b.add(e)

@@ -15,7 +15,7 @@
 //	<esp>.go     which reports do they make: the table of that ESP
 //	batch.go     one report: a readable address, a time, an id, no repetition
 //	clock.go     times as ESPs write them
-//	code.go      status codes in diagnostics: they may weaken, never harden
+//	code.go      codes and words of diagnostics: they may weaken, never harden
 //
 // What the events mean follows eight rules. A bounce counts only if it comes
 // from the recipient's side: "not tried, our list has it" is ignored. Deferrals
@@ -39,6 +39,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"rcpt/internal/overlay"
@@ -79,11 +80,20 @@ const Memory = 32 * 24 * time.Hour
 type Request struct {
 	Method string
 	URL    string // as the ESP called it, with query: Mandrill signs it
+	Heard  string // the same with the host that the request names, where that may be another; ""
 	Header http.Header
 	Body   []byte // the exact bytes; signatures are over them. Read keeps none of it
 	// Received is when it arrived. Signed times are compared with it, and no
 	// event is later.
 	Received time.Time
+}
+
+// urls are the URL and, where it is another, the one that was heard.
+func (r Request) urls() []string {
+	if r.Heard == "" || r.Heard == r.URL {
+		return []string{r.URL}
+	}
+	return []string{r.URL, r.Heard}
 }
 
 // Hook is what a key declared for one ESP.
@@ -165,7 +175,7 @@ type Auth string
 // The proofs.
 const (
 	Signature   Auth = "signature"   // over the body (Mailgun: over a token)
-	Credentials Auth = "credentials" // Authorization: Basic or Bearer, compared with the secret
+	Credentials Auth = "credentials" // Authorization, Basic or Bearer, or another header, compared with the secret
 	Topic       Auth = "topic"       // a certificate of Amazon SNS, bound to the declared topic
 	Declared    Auth = "declared"    // what the mapping says
 )
@@ -221,10 +231,13 @@ func CheckSecret(slug, secret string) error {
 	if len(secret) < 8 || len(secret) > 512 {
 		return fmt.Errorf("%w: 8 to 512 octets are expected", ErrSecret)
 	}
-	if m.secret == nil {
-		return nil
+	if m.secret != nil {
+		return m.secret(secret)
 	}
-	return m.secret(secret)
+	if strings.TrimSpace(secret) != secret { // copied along, it would make every signature wrong
+		return fmt.Errorf("%w: there is white space around it", ErrSecret)
+	}
+	return nil
 }
 
 // Read verifies one request of an ESP and returns what it holds, all of it or

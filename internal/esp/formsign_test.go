@@ -171,6 +171,14 @@ func TestMandrillSpellsTheURLAsItWasEntered(t *testing.T) {
 			t.Errorf("entered as %s: %+v, %v", entered, d, err)
 		}
 	}
+	heard := mandrillSigned(mandrillKey, "https://tunnel.example/v1/hooks/mandrill/tok", arrived, mandrillBody)
+	if _, err := esp.Read("mandrill", hook, heard); !errors.Is(err, esp.ErrSignature) {
+		t.Errorf("entered with a host that nobody names: %v, want ErrSignature", err)
+	}
+	heard.Heard = "https://tunnel.example/v1/hooks/mandrill/tok"
+	if d, err := esp.Read("mandrill", hook, heard); err != nil || !d.Signed {
+		t.Errorf("entered with the host that the request names: %+v, %v", d, err)
+	}
 	for _, entered := range []string{"https://eva:s3cret@hooks.example/v1/hooks/mandrill/tok", "https://hooks.example/v1/hooks/mandrill/other", "https://hooks.example"} {
 		if _, err := esp.Read("mandrill", hook, mandrillSigned(mandrillKey, entered, arrived, mandrillBody)); !errors.Is(err, esp.ErrSignature) {
 			t.Errorf("entered as %s: %v, want ErrSignature", entered, err)

@@ -28,7 +28,7 @@ import (
 //	id           what tells an event from others, joined; default address, reason and time.
 //	             Where header:, body: and class are all there is, they are the same for
 //	             several events of one request: address, name and time are joined to them
-//	detail       the diagnostic; its codes may weaken a hard_bounce
+//	detail       the diagnostic; its codes and words may weaken a hard_bounce
 //	auth         see proof
 //	over_budget  429 (the default), 503 or 200: what makes the ESP send again
 //
@@ -54,9 +54,13 @@ func readGeneric(h Hook, r Request, b *batch) error {
 	if list, ok := single(events).v.([]any); ok {
 		events = value{list}.items()
 	}
-	for i, v := range events {
+	if len(events) > 0 && !slices.ContainsFunc(events, value.isObject) {
+		return malformed("no event is an object")
+	}
+	for _, v := range events {
 		if !v.isObject() {
-			return malformed("event %d is no object", i)
+			b.ignore("no object", Unknown)
+			continue
 		}
 		m.read(declared{event: v, root: root, header: r.Header, several: len(events) > 1}, b)
 	}

@@ -23,8 +23,8 @@ func readLoops(h Hook, r Request, b *batch) error {
 		name:  body.get("eventName").text(),
 		email: body.get("contactIdentity", "email").text(),
 		at:    when(body.get("eventTime").text()),
-		id:    []string{id},
 	}
+	e.id = named(id, e.name, e.email)
 	e.reason, e.why = loopsEvent(e.name)
 	b.add(e)
 	return nil

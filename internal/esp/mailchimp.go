@@ -26,7 +26,8 @@ func readMailchimp(h Hook, r Request, b *batch) error {
 	if err != nil {
 		return err
 	}
-	kind, fired, email := form.Get("type"), form.Get("fired_at"), form.Get("data[email]")
+	kind, fired := form.Get("type"), form.Get("fired_at")
+	email := first(form.Get("data[email]"), form.Get("data[merges][EMAIL]"))
 	if kind == "" {
 		return malformed("the form has no type")
 	}

@@ -47,12 +47,9 @@ func readMailgun(h Hook, r Request, b *batch) error {
 		name:   data.get("event").text(),
 		email:  data.get("recipient").text(),
 		at:     when(at),
-		id:     []string{data.get("id").text(), at},
 		detail: first(status.get("message").text(), status.get("description").text()),
 	}
-	if e.id[0] == "" {
-		e.id = []string{"", triples[0].token}
-	}
+	e.id = named(first(data.get("id").text(), triples[0].token), at, e.name, e.email)
 	switch e.name {
 	case "failed":
 		e.reason, e.why = mailgunFailed(data)
@@ -85,8 +82,8 @@ func mailgunFailed(data value) (overlay.Reason, Why) {
 		return overlay.SoftBounce, ""
 	case reason == "bounce" || reason == "hardfail" || strings.HasPrefix(code, "5"),
 		data.get("flags", "is-delayed-bounce").isTrue():
-		return weaken(overlay.HardBounce, code, status.get("enhanced-code").text(),
-			code+" "+status.get("message").text(), status.get("description").text()), ""
+		server := weaken(overlay.HardBounce, code, status.get("enhanced-code").text(), code+" "+status.get("message").text())
+		return weakenProse(server, status.get("description").text()), ""
 	}
 	return overlay.SoftBounce, "" // a reason we do not know, and no code
 }
@@ -169,7 +166,7 @@ func mailgunDropped(form url.Values) (overlay.Reason, Why) {
 	case reason == "old", reason == "hardfail" && strings.HasPrefix(code, "4"): // retries used up
 		return overlay.SoftBounce, ""
 	case reason == "hardfail" && strings.HasPrefix(code, "5"):
-		return weaken(overlay.HardBounce, code, form.Get("error"), form.Get("description")), ""
+		return weakenProse(weaken(overlay.HardBounce, code, form.Get("error")), form.Get("description")), ""
 	}
 	return "", NotTried
 }

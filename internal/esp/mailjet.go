@@ -21,7 +21,7 @@ func readMailjet(h Hook, r Request, b *batch) error {
 	if err := credentials(h, r, b); err != nil {
 		return err
 	}
-	return arrayOrObject(r.Body, func(v value) {
+	return b.eachOrOne(r.Body, "", func(v value) {
 		at := v.get("time").text()
 		e := report{
 			name:   v.get("event").text(),

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func readMandrill(h Hook, r Request, b *batch) error {
 	if err := verifyMandrill(h, r, form, b); err != nil {
 		return err
 	}
-	return eachObject([]byte(events), func(v value) { b.add(mandrillReport(v)) })
+	return b.eachObject([]byte(events), func(v value) { b.add(mandrillReport(v)) })
 }
 
 func mandrillReport(v value) report {
@@ -107,8 +108,12 @@ func verifyMandrill(h Hook, r Request, form url.Values, b *batch) error {
 			fields = append(fields, name, text)
 		}
 	}
+	var urls []string
+	for _, at := range r.urls() {
+		urls = append(urls, mandrillURLs(at, r.Header)...)
+	}
 	fits := func(key string) bool {
-		return key != "" && slices.ContainsFunc(mandrillURLs(r), func(at string) bool {
+		return key != "" && slices.ContainsFunc(urls, func(at string) bool {
 			return hmac.Equal(given, sum(sha1.New, []byte(key), append([]string{at}, fields...)...))
 		})
 	}
@@ -125,9 +130,9 @@ func verifyMandrill(h Hook, r Request, form url.Values, b *batch) error {
 // mandrillURLs are the likely spellings of the URL, the given one first: a slash
 // at the end of the path, the default port written out, and user and password,
 // which arrive as a header. Eight at most, since each costs a pass over the body.
-func mandrillURLs(r Request) []string {
-	urls := []string{r.URL}
-	scheme, rest, ok := strings.Cut(r.URL, "://")
+func mandrillURLs(at string, header http.Header) []string {
+	urls := []string{at}
+	scheme, rest, ok := strings.Cut(at, "://")
 	if !ok {
 		return urls
 	}
@@ -147,7 +152,7 @@ func mandrillURLs(r Request) []string {
 		hosts = append(hosts, authority+port)
 	}
 	users := []string{""}
-	if scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "basic") {
+	if scheme, text, _ := strings.Cut(header.Get("Authorization"), " "); strings.EqualFold(scheme, "basic") {
 		if plain, err := base64.StdEncoding.DecodeString(text); err == nil && !strings.Contains(authority, "@") {
 			users = append(users, string(plain)+"@")
 		}
@@ -159,7 +164,7 @@ func mandrillURLs(r Request) []string {
 			}
 		}
 	}
-	return urls[1:] // the first of them is r.URL again
+	return urls[1:] // the first of them is the given one again
 }
 
 func authorityEnd(rest string) int {

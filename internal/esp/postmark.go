@@ -20,14 +20,14 @@ func readPostmark(h Hook, r Request, b *batch) error {
 	if err != nil {
 		return err
 	}
-	record, kind := body.get("RecordType").text(), body.get("Type").text()
+	record, kind := postmarkRecord(body), body.get("Type").text()
 	e := report{
 		name:   record,
 		email:  body.get("Email").text(),
 		at:     when(body.get("BouncedAt").text()),
-		id:     []string{body.get("ID").text()},
 		detail: first(body.get("Details").text(), body.get("Description").text()),
 	}
+	e.id = named(body.get("ID").text(), record, kind, e.email)
 	switch record {
 	case "Bounce":
 		e.name = "Bounce." + kind
@@ -47,6 +47,19 @@ func readPostmark(h Hook, r Request, b *batch) error {
 	return nil
 }
 
+// postmarkRecord is the RecordType. Webhooks of before 2018, and samples, have
+// none; older servers post a complaint to the URL of bounces, too, with one ID.
+func postmarkRecord(body value) string {
+	record, kind := body.get("RecordType").text(), body.get("Type").text()
+	if record == "" && kind != "" && body.get("BouncedAt").exists() {
+		record = "Bounce"
+	}
+	if record == "Bounce" && kind == "SpamComplaint" {
+		record = kind
+	}
+	return record
+}
+
 // postmarkBounce judges the Type of a Bounce. A SpamNotification is the
 // server's opinion of the message, no person's complaint. AutoResponder,
 // AddressChange and ChallengeVerification are automatic answers.
@@ -58,8 +71,6 @@ func postmarkBounce(kind string) (overlay.Reason, Why) {
 		return overlay.SoftBounce, ""
 	case "Unsubscribe":
 		return overlay.Unsubscribe, ""
-	case "SpamComplaint":
-		return overlay.Complaint, ""
 	case "ManuallyDeactivated", "Unconfirmed", "SMTPApiError", "InboundError", "TemplateRenderingFailed":
 		return "", NotTried
 	case "OpenRelayTest", "AutoResponder", "AddressChange", "ChallengeVerification", "Subscribe":

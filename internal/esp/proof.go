@@ -142,21 +142,23 @@ func (p proof) verifyHMAC(secrets []string, r Request, b *batch) error {
 	if timed && timestamp == "" || strings.Contains(p.template, "{id}") && id == "" {
 		return unsigned("the timestamp or the id is missing")
 	}
-	signed := strings.NewReplacer("{body}", string(r.Body), "{timestamp}", timestamp, "{id}", id, "{url}", r.URL).Replace(p.template)
-	for _, secret := range secrets {
-		key, ok := p.key(secret)
-		if !ok || !oneOf(given, sum(p.algorithm, key, signed)) {
-			continue
-		}
-		at := when(timestamp)
-		if timed && at.IsZero() {
-			return unsigned("the timestamp is no time")
-		}
-		b.Signed = true
-		if timed {
+	for _, url := range r.urls() {
+		signed := strings.NewReplacer("{body}", string(r.Body), "{timestamp}", timestamp, "{id}", id, "{url}", url).Replace(p.template)
+		for _, secret := range secrets {
+			key, ok := p.key(secret)
+			if !ok || !oneOf(given, sum(p.algorithm, key, signed)) {
+				continue
+			}
+			b.Signed = true
+			if !timed {
+				return nil
+			}
+			at := when(timestamp)
+			if at.IsZero() {
+				return unsigned("the timestamp is no time")
+			}
 			return fresh(at, r.Received, p.tolerance)
 		}
-		return nil
 	}
 	return unsigned("no signature fits")
 }

@@ -28,7 +28,7 @@ func readResend(h Hook, r Request, b *batch) error {
 		return err
 	}
 	data := body.get("data")
-	e := report{name: body.get("type").text(), at: when(body.get("created_at").text()), id: []string{id}}
+	e := report{name: body.get("type").text(), at: when(body.get("created_at").text())}
 	switch e.name {
 	case "email.bounced":
 		resendBounce(data.get("bounce"), &e)
@@ -47,6 +47,7 @@ func readResend(h Hook, r Request, b *batch) error {
 	default:
 		e.why = resendIgnored(e.name)
 	}
+	e.id = named(id, e.name, e.email)
 	b.add(e)
 	return nil
 }
@@ -61,7 +62,7 @@ func resendBounce(bounce value, e *report) {
 	case kind == "Permanent" && strings.Contains(subtype, "Suppress"): // Suppressed, OnAccountSuppressionList
 		e.why = NotTried
 	case kind == "Permanent":
-		e.reason = weaken(overlay.HardBounce, texts...)
+		e.reason = weakenProse(weaken(overlay.HardBounce, texts[:len(texts)-1]...), texts[len(texts)-1])
 	case kind != "": // Transient, Undetermined
 		e.reason = overlay.SoftBounce
 	default:
@@ -74,7 +75,7 @@ func resendOldBounce(text string) (overlay.Reason, Why) {
 	case strings.Contains(words, "suppress"):
 		return "", NotTried
 	case strings.Contains(words, "hard bounce"):
-		return weaken(overlay.HardBounce, text), ""
+		return weakenProse(overlay.HardBounce, text), ""
 	}
 	return judge(text), ""
 }

@@ -27,14 +27,14 @@ func readSendGrid(h Hook, r Request, b *batch) error {
 	if err := verifySendGrid(h, r, b); err != nil {
 		return err
 	}
-	return eachObject(r.Body, func(v value) {
+	return b.eachOrOne(r.Body, "event", func(v value) {
 		e := report{
 			name:  v.get("event").text(),
 			email: v.get("email").text(),
 			at:    when(v.get("timestamp").text()),
-			id:    []string{v.get("sg_event_id").text()},
 		}
-		if e.id[0] == "" { // very old events
+		e.id = named(v.get("sg_event_id").text(), e.name, e.email)
+		if len(e.id) == 0 { // very old events
 			e.id = []string{e.name, v.get("sg_message_id").text(), v.get("timestamp").text(), e.email}
 		}
 		switch e.name {
@@ -61,7 +61,7 @@ func readSendGrid(h Hook, r Request, b *batch) error {
 // text say: SendGrid's documentation shows one of "unknown recipient".
 func sendGridBounce(v value) overlay.Reason {
 	switch v.get("type").text() {
-	case "", "bounce":
+	case "", "bounce", "bounced":
 	default: // blocked, expired
 		return overlay.SoftBounce
 	}

@@ -1,7 +1,6 @@
 package esp
 
 import (
-	"slices"
 	"strings"
 
 	"rcpt/internal/overlay"
@@ -9,7 +8,8 @@ import (
 
 // readSparkPost reads SparkPost ("Webhook event reference", "Bounce
 // classification codes"): a JSON array of {"msys": {CLASS: event}}, one to
-// hundreds. Nothing is signed: credentials. Nearly all values are texts.
+// hundreds. Nothing is signed: credentials; older accounts send them in the header
+// X-MessageSystems-Webhook-Token. Nearly all values are texts.
 //
 //	message_event bounce, out_of_band   by bounce_class, see sparkPostBounce
 //	message_event spam_complaint        spam_complaint; fbtype not-spam is ignored
@@ -20,11 +20,11 @@ import (
 //
 // {"msys": {}} is the probe of a new webhook.
 func readSparkPost(h Hook, r Request, b *batch) error {
-	if err := verifySparkPost(h, r, b); err != nil {
+	if err := credentials(h, r, b); err != nil {
 		return err
 	}
 	probes, events := 0, 0
-	err := eachObject(r.Body, func(v value) {
+	err := b.eachOrOne(r.Body, "msys", func(v value) {
 		msys := v.get("msys")
 		if m, isObject := msys.v.(map[string]any); isObject && len(m) == 0 {
 			probes++
@@ -44,9 +44,9 @@ func sparkPostReport(class string, event value) report {
 		name:   strings.Trim(class+"."+kind, "."),
 		email:  first(event.get("rcpt_to").text(), event.get("raw_rcpt_to").text()),
 		at:     when(event.get("timestamp").text()),
-		id:     []string{event.get("event_id").text()},
 		detail: first(event.get("raw_reason").text(), event.get("reason").text()),
 	}
+	e.id = named(event.get("event_id").text(), e.name, e.email)
 	switch class {
 	case "message_event":
 		e.reason, e.why = sparkPostMessage(kind, event)
@@ -113,14 +113,4 @@ func sparkPostBounce(event value) (overlay.Reason, Why) {
 		return judge(first(raw, reply)), ""
 	}
 	return "", Unknown
-}
-
-// verifySparkPost takes credentials, or the header that older accounts have.
-func verifySparkPost(h Hook, r Request, b *batch) error {
-	given := r.Header.Get("X-Messagesystems-Webhook-Token")
-	if given != "" && slices.ContainsFunc(h.Secrets, func(secret string) bool { return secret != "" && same(given, secret) }) {
-		b.Signed = true
-		return nil
-	}
-	return credentials(h, r, b)
 }

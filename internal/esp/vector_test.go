@@ -206,6 +206,9 @@ func TestSecretsAreJudgedWhenTheyAreSet(t *testing.T) {
 		{"sendgrid", "bm8ga2V5IGF0IGFsbA==", esp.ErrSecret},
 		{"mailgun", "short", esp.ErrSecret},
 		{"mailgun", "mgsign-2b7e151628aed2a6", nil},
+		{"mailgun", "mgsign-2b7e151628aed2a6\n", esp.ErrSecret},
+		{"postmark", " hook:correct horse", esp.ErrSecret},
+		{"sendgrid", good + "\n", nil},
 		{"pigeon", "mgsign-2b7e151628aed2a6", esp.ErrUnknown},
 	} {
 		if err := esp.CheckSecret(c.slug, c.secret); !errors.Is(err, c.want) {

@@ -90,7 +90,7 @@ func (a *api) readDelivery(r *http.Request, c *call, slug string, body []byte) (
 	if a.Certificate != nil {
 		hook.Certificate = func(url string) (*x509.Certificate, error) { return a.Certificate(r.Context(), url) }
 	}
-	d, err := esp.Read(slug, hook, esp.Request{Method: r.Method, URL: a.urlOf(r), Header: r.Header, Body: body, Received: c.received})
+	d, err := esp.Read(slug, hook, esp.Request{Method: r.Method, URL: a.urlOf(r), Heard: heardAs(r), Header: r.Header, Body: body, Received: c.received})
 	if err != nil {
 		return esp.Delivery{}, err
 	}
@@ -148,6 +148,12 @@ func (a *api) urlOf(r *http.Request) string {
 	if a.PublicURL != "" {
 		return a.PublicURL + r.URL.RequestURI()
 	}
+	return heardAs(r)
+}
+
+// heardAs is the URL of a request by the host that it names: a tunnel's, or
+// localhost instead of 127.0.0.1. It proves nothing, but a signature over it does.
+func heardAs(r *http.Request) string {
 	scheme := r.Header.Get("X-Forwarded-Proto")
 	if scheme == "" {
 		scheme = "http"

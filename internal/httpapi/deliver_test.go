@@ -3,12 +3,15 @@ package httpapi
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -449,5 +452,26 @@ func TestUnverifiedWebhooksAreCounted(t *testing.T) {
 		"reports_ignored 1 source postmark why no_report|hooks_unverified 1 esp postmark"
 	if got := strings.Join(counted, "|"); got != want {
 		t.Errorf("counted\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A tunnel, or localhost instead of 127.0.0.1: what was entered at Mandrill need
+// not be what the operator calls the service.
+func TestMandrillMaySignTheHostThatTheRequestNames(t *testing.T) {
+	d := newDesk(t, func(deps *Deps) { deps.PublicURL = "https://verify.example.com" })
+	const key, events = "k9Vt3xQpZb7RnWm2sLhD4A", `[{"event":"spam","ts":1767225600,"_id":"m1","msg":{"email":"ana@example.org"}}]`
+	object(t, d.ask("PUT", "/v1/hooks/mandrill", d.acme, `{"secret":"`+key+`"}`), 200)
+	path := "/v1/hooks/mandrill/" + d.token[d.acme]
+	for entered, want := range map[string]int{
+		"https://verify.example.com" + path: 200, "http://localhost:8080" + path: 200, "http://elsewhere.example" + path: 401,
+	} {
+		r := httptest.NewRequest("POST", "http://localhost:8080"+path, strings.NewReader(url.Values{"mandrill_events": {events}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		mac := hmac.New(sha1.New, []byte(key))
+		mac.Write([]byte(entered + "mandrill_events" + events))
+		r.Header.Set("X-Mandrill-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		if w := d.do(r); w.Code != want {
+			t.Errorf("entered as %s: %d %s, want %d", entered, w.Code, w.Body, want)
+		}
 	}
 }
