@@ -10,9 +10,8 @@
 // Where it departs, and why:
 //   - Comments, display names, folding white space and the obsolete forms of
 //     RFC 5322 §4.4 are refused: they belong to header fields, not to SMTP.
-//   - A quoted local part may hold neither angle bracket nor any control
-//     character, quoted or not, because it is written between < and > into an
-//     SMTP dialogue and RFC 5321 allows no control character there either.
+//   - No local part may hold an invisible character, which RFC 6531 allows: it
+//     would make two mailboxes look like one.
 //   - A local part over 64 octets parses: such mailboxes exist, they cannot be
 //     asked over SMTP (TooLong).
 //   - Top-level domains are not judged and one label is enough. DNS decides.
@@ -46,8 +45,8 @@ const (
 func (a Address) IsEmpty() bool { return a == Address{} }
 
 // String returns the wire form, what RCPT TO:<...> carries: the local part as
-// given, @, the domain in lower-case A-labels. It never holds CR, LF, NUL, <
-// or >. Parse gives the same Address back.
+// given, @, the domain in lower-case A-labels. It never holds a control
+// character, and < or > only within quotes. Parse gives the same Address back.
 func (a Address) String() string { return a.join(a.local, a.domain) }
 
 // Local returns the local part as given, with its quotes if it has them, in

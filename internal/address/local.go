@@ -110,11 +110,8 @@ func checkDot(local string, i int) *SyntaxError {
 // qtextSMTP and quoted-pairSMTP; RFC 6531 §3.3, where quoted pairs stay ASCII).
 func checkQuoted(local string) *SyntaxError {
 	end := closingQuote(local)
-	switch end {
-	case -1:
+	if end < 0 {
 		return unclosed(0)
-	case 1:
-		return &SyntaxError{0, "nothing between the quotes", "write the mailbox name before the @"}
 	}
 	escaped, pair := false, false // after a backslash; after the character it escapes
 	for i, r := range local[:end] {
@@ -156,8 +153,6 @@ func unclosed(pos int) *SyntaxError {
 // refuse names what no local part may hold, quoted or not: r at offset i.
 func refuse(local string, i int, r rune) *SyntaxError {
 	switch {
-	case r == '<' || r == '>':
-		return &SyntaxError{i, "an angle bracket in the local part", "remove it"}
 	case r == '\r' || r == '\n':
 		return &SyntaxError{i, "a line break in the local part", "give one address on one line"}
 	case r < ' ' || r == 0x7f:
@@ -202,6 +197,8 @@ func refuseUnquoted(i int, r rune) *SyntaxError {
 		return &SyntaxError{i, "a quote inside the local part", "remove it, or put the whole local part in quotes"}
 	case '\\':
 		return &SyntaxError{i, "a backslash outside quotes", "remove it"}
+	case '<', '>':
+		return &SyntaxError{i, "an angle bracket in the local part", "remove it"}
 	case '(', ')':
 		return &SyntaxError{i, "a parenthesis in the local part", "remove the comment"}
 	}

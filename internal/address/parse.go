@@ -3,6 +3,7 @@ package address
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -10,9 +11,16 @@ import (
 // local part, @, 255 for the domain (RFC 5321 §4.5.3.1).
 const maxText = 320
 
-// blanks are what people paste around an address: white space, no-break space,
-// zero-width space, byte order mark.
-const blanks = " \t\r\n\u00a0\u200b\ufeff"
+// blank reports whether people paste r around an address without seeing it:
+// white space of every width, the zero-width space, the byte order mark, and the
+// marks of direction that contact lists put around what is copied from them.
+func blank(r rune) bool {
+	switch {
+	case unicode.IsSpace(r), unicode.Is(unicode.Bidi_Control, r):
+		return true
+	}
+	return r == '\u200b' || r == '\u2060' || r == '\ufeff'
+}
 
 // SyntaxError tells what is wrong with a text that is no address. It never
 // repeats the text, so it may be logged.
@@ -65,9 +73,9 @@ func build(local, domain string, literal bool, off int) (Address, error) {
 // trim cuts the blanks and returns the offset of what is left. It refuses text
 // that no later step could read.
 func trim(s string) (text string, off int, err error) {
-	text = strings.TrimLeft(s, blanks)
+	text = strings.TrimLeftFunc(s, blank)
 	off = len(s) - len(text)
-	text = strings.TrimRight(text, blanks)
+	text = strings.TrimRightFunc(text, blank)
 	if text == "" {
 		return "", 0, &SyntaxError{Pos: 0, Problem: "there is no text", Fix: "give an address"}
 	}

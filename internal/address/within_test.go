@@ -14,6 +14,15 @@ func TestWithinFindsTheAddressThatWasMeant(t *testing.T) {
 		"MAILTO:bob@ok.test":               "bob@ok.test",
 		"a@ok.test <b@ok.test>":            "", // which of them?
 		"a@ok.test, Bob <b@ok.test>":       "",
+		"bob@ok,test":                      "bob@ok.test",
+		"bob@yahoo,co,uk":                  "bob@yahoo.co.uk",
+		"bob@ok..test":                     "bob@ok.test",
+		"bob＠ok.test":                      "bob@ok.test",
+		"bob @ ok.test":                    "bob@ok.test",
+		"bob@ok.test,carol":                "", // two of them, or one?
+		"bob@ok,carol@ok.test":             "",
+		"bob smith@ok,test":                "",
+		"bob@ok.test;":                     "bob@ok.test",
 		"alice@ok.test":                    "", // nothing stands around it
 		"Alice <alice>":                    "",
 		"Alice <>":                         "",
