@@ -15,7 +15,7 @@ var rolesFile string
 
 // persons are names in role-based-email-addresses that people bear, or that say
 // nothing.
-const persons = " dev user alexa alla angels aaa abc asd asdf asdasd gardner india paris sydney friends none no per ca bd cm la lt md mt ta ir us random "
+const persons = " dev user alexa alla angels aaa abc asd asdf asdasd gardner india paris sydney friends none no per ca bd cm la lt md mt ta ir us se sf pd ny france denver random "
 
 // wordy is the length in octets from which a name in one piece may also be
 // parted: customer.service, but not ad.min.

@@ -89,6 +89,29 @@ func addMailboxes(add func(ExchangerKind, string, ...string)) {
 	add(Mailboxes, "Tencent", "qq.com")
 	add(Mailboxes, "NetEase", "mxmail.netease.com", "qiye.163.com")
 	add(Mailboxes, "Alibaba", "mxhichina.com", "qiye.aliyun.com")
+	addCountries(add)
+}
+
+// addCountries adds the large mailbox providers of one country, whose exchangers
+// have names of their own domains.
+func addCountries(add func(ExchangerKind, string, ...string)) {
+	add(Mailboxes, "GMX", "gmx.net")
+	add(Mailboxes, "WEB.DE", "web.de")
+	add(Mailboxes, "T-Online", "t-online.de")
+	add(Mailboxes, "mailbox.org", "mailbox.org")
+	add(Mailboxes, "Posteo", "posteo.de")
+	add(Mailboxes, "Orange", "orange.fr")
+	add(Mailboxes, "Free", "mx1.free.fr", "mx2.free.fr") // subscribers have names below free.fr
+	add(Mailboxes, "La Poste", "laposte.net")
+	add(Mailboxes, "SFR", "sfr.fr")
+	add(Mailboxes, "Libero", "libero.it")
+	add(Mailboxes, "Seznam", "seznam.cz")
+	add(Mailboxes, "WP", "wp.pl")
+	add(Mailboxes, "Onet", "onet.pl")
+	add(Mailboxes, "Interia", "interia.pl")
+	add(Mailboxes, "Comcast", "comcast.net")
+	add(Mailboxes, "Naver", "naver.com")
+	add(Mailboxes, "Kakao", "hanmail.net", "daum.net")
 }
 
 // addHosting adds companies who host mail with domains.

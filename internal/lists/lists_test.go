@@ -115,6 +115,10 @@ func TestProvider(t *testing.T) {
 		"mail.protonmail.ch":                      "Proton",
 		"in1-smtp.messagingengine.com":            "Fastmail",
 		"mx2.zoho.eu":                             "Zoho",
+		"mx00.gmx.net":                            "GMX",
+		"mx1.seznam.cz":                           "Seznam",
+		"mx1.free.fr":                             "Free",
+		"someone.hd.free.fr":                      "",
 		"eu-smtp-inbound-1.mimecast.com":          "Mimecast",
 		"mxa-00000000.gslb.pphosted.com":          "Proofpoint",
 		"inbound-smtp.eu-west-1.amazonaws.com":    "Amazon SES",
@@ -284,4 +288,19 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestProvidersInOtherCountries: their users are many, and lists call some of
+// these disposable.
+func TestProvidersInOtherCountries(t *testing.T) {
+	table := New()
+	for domain := range strings.FieldsSeq("live.com.ar live.co.kr live.com.sg live.cl hotmail.cl hotmail.co.id outlook.com.ar outlook.pt " +
+		"yahoo.bg yahoo.com.pe yahoo.lt aol.it gmx.es fastmail.de hushmail.me amorki.pl orange.net hinet.net siol.net i.softbank.jp") {
+		if d := table.Disposable(domain); d.Listed() || !table.Guarded(domain) {
+			t.Errorf("Disposable(%q) = %+v, guarded %v, want a provider that no list can touch", domain, d, table.Guarded(domain))
+		}
+		if !table.Free(domain).Listed || table.Typo(domain) != (Typo{}) {
+			t.Errorf("%s: free %+v, typo %+v, want a free provider that is spelled right", domain, table.Free(domain), table.Typo(domain))
+		}
+	}
 }

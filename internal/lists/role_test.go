@@ -50,10 +50,28 @@ func TestRolesOfRFC2142(t *testing.T) {
 	}
 }
 
+func TestRolesInOtherLanguages(t *testing.T) {
+	table := New()
+	for class, names := range map[string]string{
+		Administrative: "bewerbungen accueil rh segreteria risorse.umane vacatures kadry",
+		Sales:          "commandes pedidos verkoop sprzedaz salg objednavky satis",
+		Support:        "service-client klantenservice kundtjanst podpora destek",
+		Billing:        "factures fatture facturen faktury ksiegowosc muhasebe",
+		NoReply:        "ne-pas-repondre nicht_antworten nao.responda nonrispondere",
+		Generic:        "buero ufficio toimisto iletisim biuro",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			if got := table.Role(name); got.Class != class {
+				t.Errorf("Role(%q) = %q, want %q", name, got.Class, class)
+			}
+		}
+	}
+}
+
 func TestNoGivenNameIsARole(t *testing.T) {
 	table := New()
 	for name := range strings.FieldsSeq("adam maria mark anna ali art bill dev frank grace hope june penny " +
-		"rose will user alice bob i.t o.ffice te_am") {
+		"rose will user alice bob i.t o.ffice te_am france denver se sf") {
 		if got := table.Role(name); got.Class != "" {
 			t.Errorf("Role(%q) = %q, want a person", name, got.Class)
 		}
