@@ -110,12 +110,16 @@ func (r *runner) follow(ctx context.Context, name string) error {
 	}
 }
 
+// lookAgain is how long a timer is trusted: it stands still while the machine
+// sleeps, and knows nothing of a clock that is set.
+const lookAgain = time.Minute
+
 // await returns when there may be something to do.
 func (r *runner) await(ctx context.Context, name string, until time.Time, changed <-chan struct{}, answers <-chan answer) error {
 	var look <-chan time.Time
 	if !until.IsZero() {
 		// Not at once, so that a clock that disagrees with the timer costs no loop.
-		timer := time.NewTimer(max(until.Sub(r.table.now()), time.Millisecond))
+		timer := time.NewTimer(min(max(until.Sub(r.table.now()), time.Millisecond), lookAgain))
 		defer timer.Stop()
 		look = timer.C
 	}

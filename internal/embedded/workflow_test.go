@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +125,34 @@ func TestExecutionGoesOnInTheNextRun(t *testing.T) {
 		stop()
 		if x, err := w.Execution(t.Context(), "x"); err != nil || x.Status != asl.Succeeded || string(x.Output) != `"done"` || calls != 2 {
 			t.Errorf("after the second Run: %+v, %v, %d calls", x, err, calls)
+		}
+	})
+}
+
+// A laptop that sleeps through a wait goes on soon after it wakes: its clock has
+// moved on, the timers of its processes have not.
+func TestAWaitEndsByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		now := func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
+		db := mustOpen(t, t.TempDir(), embedded.Options{Now: now})
+		machine, err := asl.Load([]byte(`{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":21600,"End":true}}}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := db.Workflow("job", machine)
+		run(t, w, nil)
+		if err := w.Start(t.Context(), "x", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if x, err := w.Execution(t.Context(), "x"); err != nil || x.Status != asl.Running {
+			t.Fatalf("after an hour of six: %+v, %v", x, err)
+		}
+		slept.Store(int64(5 * time.Hour))
+		time.Sleep(2 * time.Minute)
+		if x, err := w.Execution(t.Context(), "x"); err != nil || x.Status != asl.Succeeded {
+			t.Errorf("after five hours of sleep: %+v, %v, want it to have ended", x, err)
 		}
 	})
 }

@@ -11,6 +11,8 @@ const (
 	slotPoll = 100 * time.Millisecond // a slot comes back long before its term: sessions take a second or two
 	burst    = 2                      // sessions that may start together before the interval applies
 
+	longestLead = 10 * time.Second // of Next: the burst, at half the pace of a small host
+
 	firstRest     = 15 * time.Minute // of the breaker; doubles with each trip
 	longestRest   = 24 * time.Hour
 	halfOpen      = time.Minute // one session tries; the next one waits for its outcome that long
@@ -65,6 +67,37 @@ type state struct {
 	Missing     int   `json:"missing,omitempty"`
 	PastAsked   int   `json:"pasked,omitempty"` // earlier windows, halved at each turn
 	PastMissing int   `json:"pmissing,omitempty"`
+}
+
+// skew is how far the clocks of a fleet may be apart.
+const skew = time.Minute
+
+// sane forgets the moments that lie further ahead than any rule puts them: they
+// are of a clock that went wrong for a while, and would close the operator for as
+// long. The hold may stay: it ends with the next usual window.
+func (s state) sane(now time.Time) state {
+	beyond := func(moment int64, reach time.Duration) bool {
+		return moment > now.Add(reach+skew).UnixMilli()
+	}
+	for i, end := range s.Slots {
+		if beyond(end, slotTerm) {
+			s.Slots = slices.Clone(s.Slots)
+			s.Slots[i] = 0
+		}
+	}
+	if beyond(s.Next, longestLead) {
+		s.Next = 0
+	}
+	if beyond(s.OpenUntil, longestRest) || beyond(s.TrippedAt, 0) {
+		s.OpenUntil, s.TrippedAt = 0, 0 // Trips stay: one session tries
+	}
+	if beyond(s.BrakeUntil, brakeRest) {
+		s.BrakeUntil = 0
+	}
+	if beyond(s.RateAt, 0) {
+		s.RateAt = 0
+	}
+	return s
 }
 
 // admit takes a free slot if the rules allow a session now.

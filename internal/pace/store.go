@@ -24,7 +24,7 @@ func (p *Pacer) change(ctx context.Context, operator string, rule func(state) (s
 	if err != nil {
 		return fmt.Errorf("read operator: %w", err)
 	}
-	next, changed := rule(read)
+	next, changed := rule(read.sane(p.cfg.Now()))
 	if !changed {
 		return nil
 	}
@@ -98,7 +98,9 @@ func (p *Pacer) domainClosed(ctx context.Context, domain string) error {
 	if err != nil {
 		return fmt.Errorf("read breaker of domain %s: %w", domain, err)
 	}
-	if until := time.UnixMilli(item.Int("until")); until.After(p.cfg.Now()) {
+	now := p.cfg.Now()
+	until := time.UnixMilli(item.Int("until"))
+	if until.After(now) && !until.After(now.Add(domainRest+skew)) { // further ahead, a clock was wrong
 		return &HeldError{Operator: domain, Why: Breaker, Until: until.UTC()}
 	}
 	return nil
