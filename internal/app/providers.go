@@ -95,7 +95,8 @@ func catalog(cfg config.Config) vendors.Catalog {
 
 // wayToVendors reaches public addresses, the networks exempt from that guard,
 // and the very loopback ports that the settings name: doubles of vendors. Base
-// URLs of the catalog open no further way.
+// URLs of the catalog open no further way. It is HTTP/1.1: package vendors gives
+// paid questions an empty body, of which that sends nothing.
 func wayToVendors(cfg config.Config) http.RoundTripper {
 	doubles, direct := make(map[string]bool), net.Dialer{Timeout: vendorConnect}
 	for _, base := range cfg.VendorBase {
@@ -111,8 +112,8 @@ func wayToVendors(cfg config.Config) http.RoundTripper {
 			}
 			return guarded.DialContext(ctx, network, address)
 		},
-		TLSHandshakeTimeout: vendorConnect, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
-		MaxIdleConnsPerHost: vendorIdle, IdleConnTimeout: time.Minute,
+		TLSHandshakeTimeout: vendorConnect, MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConnsPerHost: vendorIdle, IdleConnTimeout: vendorKept,
 	}
 }
 
@@ -123,6 +124,10 @@ const (
 	// vendorIdle is as many connections as a vendor is asked over at once, of the
 	// vendors that take many: the next address finds one open.
 	vendorIdle = 10
+
+	// vendorKept is how long they stay open, well below the minute or more of usual
+	// servers: a question that meets their hanging up is not sent again.
+	vendorKept = 20 * time.Second
 )
 
 func loopback(host string) bool {

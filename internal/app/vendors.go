@@ -39,7 +39,7 @@ func (p paidVerifiers) Ask(ctx context.Context, q verify.VendorQuestion) (verify
 	}
 	return verify.Vendor{
 		Name: string(a.Vendor), Status: verify.VendorStatus(a.Status), Deliverability: verify.VendorDeliverability(a.Deliverability),
-		Disposable: a.Disposable, CatchAll: a.CatchAll, Raw: a.Raw, At: a.At.UTC(),
+		Disposable: a.Disposable, CatchAll: a.CatchAll, Raw: a.Raw, Doubt: verify.VendorDoubt(a.Doubt), At: a.At.UTC(),
 		LatencyMS: a.Latency.Milliseconds(), CostUSD: float64(a.Cost) / microDollars, Cached: a.Cached,
 	}, nil
 }

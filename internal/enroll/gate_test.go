@@ -42,7 +42,9 @@ func TestEveryReason(t *testing.T) {
 		"MEMBER@ok.example": "! already_enrolled", "Gone@ok.example": "! suppressed", "hard@ok.example": "! previously_bounced",
 		"angry@ok.example": "! previously_bounced", "left@ok.example": "! previously_bounced", "full@ok.example": "valid review soft_bounce",
 		"often@ok.example": "valid review soft_bounce", "invalid@ok.example": "! vendor_invalid", "undeliverable@ok.example": "! vendor_invalid",
-		"burner@ok.example": "! disposable_domain", "risky@ok.example": "risky review", "unsure@ok.example": "risky review", "unknown@ok.example": "unknown review",
+		"misread@ok.example": "unknown review", "trap@ok.example": "! vendor_invalid",
+		"burner@ok.example": "! disposable_domain", "burner@disposable-mine.test": "risky review", "invalid@disposable-mine.test": "! vendor_invalid",
+		"risky@ok.example": "risky review", "unsure@ok.example": "risky review", "unknown@ok.example": "unknown review",
 		"fine@ok.example": "valid enrolled", "late@ok.example": "deadline pending", "cutoff@ok.example": "deadline pending", "failing@ok.example": "failed review",
 		"odd@ok.example": "unknown review", "broke@ok.example": "failed review", "ours@ok.example": "failed review", "x@[192.0.2.1]": "valid enrolled",
 	} {
@@ -322,11 +324,14 @@ func TestAddressesAreSealed(t *testing.T) {
 func TestLateMembersAreFinishedInTheBackground(t *testing.T) {
 	w := open(t)
 	w.chain.each = vendors.ErrLate
-	w.enroll(t, request("fine@ok.example", "invalid@ok.example", "risky@ok.example", "burner@ok.example", "gone@ok.example", "late@ok.example", "failing@ok.example"))
-	if len(w.pending) != 1 || len(w.pending[0].Members) != 7 || strings.Contains(fmt.Sprint(w.pending), "@") {
+	if _, err := w.tenant.Add(t.Context(), acme.ID, tenant.Allow, []string{"mine.example"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.enroll(t, request("fine@ok.example", "invalid@ok.example", "risky@ok.example", "burner@ok.example", "burner@mine.example", "gone@ok.example", "late@ok.example", "failing@ok.example"))
+	if len(w.pending) != 1 || len(w.pending[0].Members) != 8 || strings.Contains(fmt.Sprint(w.pending), "@") {
 		t.Fatalf("queued is %+v", w.pending)
 	}
-	if n := len(w.all(t, "seq-1", Filter{State: Waiting})); n != 7 {
+	if n := len(w.all(t, "seq-1", Filter{State: Waiting})); n != 8 {
 		t.Fatalf("%d members are pending", n)
 	}
 	if _, err := w.RemoveAddresses(t.Context(), acme, "seq-1", parse(t, "gone@ok.example")); err != nil {
@@ -343,7 +348,7 @@ func TestLateMembersAreFinishedInTheBackground(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"burner@ok.example risky review disposable_suspected", "failing@ok.example failed review", "fine@ok.example valid enrolled",
+		"burner@mine.example risky review", "burner@ok.example risky review disposable_suspected", "failing@ok.example failed review", "fine@ok.example valid enrolled",
 		"invalid@ok.example invalid review", "late@ok.example deadline pending", "risky@ok.example risky review",
 	}
 	if !reflect.DeepEqual(got, want) {

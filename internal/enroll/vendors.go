@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rcpt/internal/address"
+	"rcpt/internal/lists/tenant"
 	"rcpt/internal/vendors"
 )
 
@@ -50,6 +51,7 @@ func (g *Gate) ask(ctx context.Context, key Key, sequence string, addresses []ad
 		outcomes, err = g.cfg.Vendors.VerifyAll(ctx, request, addresses)
 	}
 	if err == nil {
+		g.pardon(ctx, key, addresses, outcomes)
 		return outcomes
 	}
 	if !errors.Is(err, vendors.ErrNone) {
@@ -58,8 +60,29 @@ func (g *Gate) ask(ctx context.Context, key Key, sequence string, addresses []ad
 	return slices.Repeat([]vendors.Outcome{{Err: err}}, len(addresses))
 }
 
+// pardon takes back what vendors say of throw-away domains where the key's own
+// list, which goes before all others, allows the domain.
+func (g *Gate) pardon(ctx context.Context, key Key, addresses []address.Address, outcomes []vendors.Outcome) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime) // the verdicts may have come at the last moment
+	defer cancel()
+	for i, a := range addresses {
+		said := &outcomes[i].Answer.Result
+		if said.Disposable == nil || !*said.Disposable || g.cfg.Tenant == nil || a.Literal() {
+			continue
+		}
+		own, err := g.cfg.Tenant.Match(ctx, key.ID, a.Domain()) // mostly from memory
+		if err != nil {
+			g.cfg.Log.LogAttrs(ctx, slog.LevelError, "gate is open: the key's own lists could not be read", slog.String("error", err.Error()))
+		}
+		if err != nil || own.List == tenant.Allow {
+			said.Disposable = nil
+		}
+	}
+}
+
 // judge takes over what vendors say, and returns why the address must stay out,
-// if so.
+// if so. A vendor that could not read the address, or did not reach the mailbox, has
+// said nothing about mail.
 func (m *Member) judge(o vendors.Outcome) Reason {
 	if o.Err != nil {
 		m.Verification, m.Detail = trouble(o.Err)
@@ -67,8 +90,10 @@ func (m *Member) judge(o vendors.Outcome) Reason {
 	}
 	r := o.Answer.Result
 	m.Provider, m.Raw, m.Detail = o.Answer.Vendor, capped(r.Raw), ""
+	invalid := r.Status == vendors.Invalid || r.Deliverability == vendors.Undeliverable
+	proven := r.Doubt != vendors.Form && r.Doubt != vendors.Unreached
 	switch {
-	case r.Status == vendors.Invalid, r.Deliverability == vendors.Undeliverable:
+	case invalid && proven:
 		m.Verification = Invalid
 		if r.Disposable != nil && *r.Disposable {
 			return Disposable
@@ -79,7 +104,7 @@ func (m *Member) judge(o vendors.Outcome) Reason {
 		return Disposable
 	case r.Status == vendors.Valid && r.Deliverability == vendors.Deliverable:
 		m.Verification = Valid
-	case r.Status == vendors.Unknown, r.Deliverability == vendors.Undecided:
+	case invalid, r.Status == vendors.Unknown, r.Deliverability == vendors.Undecided:
 		m.Verification = Unknown
 	default:
 		m.Verification = Risky

@@ -115,6 +115,12 @@ func (c *chain) outcome(mood string) vendors.Outcome {
 	switch mood {
 	case "invalid":
 		return say(vendors.Invalid, vendors.Undeliverable, nil)
+	case "misread":
+		o := say(vendors.Invalid, vendors.Undeliverable, nil)
+		o.Answer.Doubt = vendors.Form
+		return o
+	case "trap":
+		return say(vendors.Invalid, vendors.Uncertain, nil)
 	case "undeliverable":
 		return say(vendors.Risky, vendors.Undeliverable, nil)
 	case "burner":

@@ -120,6 +120,37 @@ func TestTheWayToTheVendorIsBroken(t *testing.T) {
 	}
 }
 
+// A vendor that hangs up after it has read the question may have charged for it:
+// it is not asked again, whatever net/http would do over a connection that was
+// used before.
+func TestACallIsSentOnce(t *testing.T) {
+	for _, v := range Defaults() {
+		asked := make(chan string, 10)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "account") || strings.Contains(r.URL.Path, "credits") {
+				return // which proves no key, and leaves the connection open
+			}
+			body, _ := io.ReadAll(r.Body)
+			asked <- fmt.Sprint(len(body) == int(r.ContentLength), r.TransferEncoding)
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		}))
+		v.Base = server.URL
+		client := NewClient(&http.Client{Transport: &http.Transport{}}, noon)
+		_, _ = client.Credits(within(t, 5*time.Second), v, newSecret("good-0123456789"))
+		_, err := client.Verify(within(t, 5*time.Second), v, newSecret("good-0123456789"), "ok@buyer.example")
+		server.Close()
+		var problem *Error
+		if !errors.As(err, &problem) || problem.Class != Server || len(asked) != 1 {
+			t.Fatalf("%s: %v, asked %d times", v.Name, err, len(asked))
+		}
+		if got := <-asked; got != "true []" {
+			t.Errorf("%s: sent with a body: %s", v.Name, got)
+		}
+	}
+}
+
 // The form of the text that an item of a bulk answer carries.
 func TestErrorsAreToldInOneForm(t *testing.T) {
 	w := open(t)
@@ -207,6 +238,30 @@ func TestKeyThatCannotBeChecked(t *testing.T) {
 					t.Errorf("kept %+v, %v", keys, err)
 				}
 			})
+		}
+	}
+}
+
+// Quoted and international addresses are beyond some vendors, which call them
+// invalid.
+func TestInvalidOfWhatAVendorMayNotBeAbleToRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		word := "invalid"
+		if strings.Contains(r.URL.Query().Get("email"), "full") {
+			word = "inbox_full"
+		}
+		_, _ = io.WriteString(w, `{"status":"`+word+`"}`)
+	}))
+	defer server.Close()
+	v, _ := Defaults().Find(Reoon)
+	v.Base = server.URL
+	client := NewClient(server.Client(), noon)
+	for email, want := range map[string]Doubt{
+		"bob@buyer.example": None, `"bob s"@buyer.example`: Form, "böb@buyer.example": Form, `"full"@buyer.example`: Form,
+	} {
+		got, err := client.Verify(within(t, 5*time.Second), v, newSecret("good-0123456789"), email)
+		if err != nil || got.Deliverability != Undeliverable || got.Doubt != want {
+			t.Errorf("%s: doubt %q of %+v, %v; want %q", email, got.Doubt, got, err, want)
 		}
 	}
 }

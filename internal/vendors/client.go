@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/sync/singleflight"
 )
@@ -55,6 +56,7 @@ type query struct {
 	params       url.Values
 	header       http.Header
 	body         []byte
+	paid         bool // never sent twice
 }
 
 // Verify asks a vendor about an address. The error is an *Error or nil. It ends
@@ -67,7 +69,9 @@ func (c *Client) Verify(ctx context.Context, v Vendor, key secret, email string)
 	for {
 		var result Result
 		var problem *Error
-		code, body, header, err := c.do(ctx, v, p.ask(ask))
+		question := p.ask(ask)
+		question.paid = true
+		code, body, header, err := c.do(ctx, v, question)
 		if err != nil {
 			problem = err
 		} else {
@@ -76,6 +80,9 @@ func (c *Client) Verify(ctx context.Context, v Vendor, key secret, email string)
 		switch {
 		case problem == nil:
 			result.Raw = scrub(result.Raw, key, email)
+			if result.Deliverability == Undeliverable && beyond(email) {
+				result.Doubt = Form
+			}
 			return result, nil
 		case problem.sign == pending:
 			if pause(ctx, pendingPause) {
@@ -87,6 +94,12 @@ func (c *Client) Verify(ctx context.Context, v Vendor, key secret, email string)
 		}
 		return Result{}, problem.finish(v, key, email, header, c.now())
 	}
+}
+
+// beyond reports an address that some vendors cannot read: one that is quoted or
+// international.
+func beyond(email string) bool {
+	return strings.HasPrefix(email, `"`) || strings.ContainsFunc(email, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // Credits asks what is left on the account of a key, in checks; nil when the
@@ -183,10 +196,20 @@ func (q query) request(ctx context.Context, base string) (*http.Request, error) 
 	}
 	if q.body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	} else if q.paid {
+		once(request)
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "rcpt")
 	return request, nil
+}
+
+// once keeps net/http from sending a GET again, unasked, when a connection that
+// was used before ends without an answer: the vendor may have taken the credit.
+// It does so for requests whose body it could send again. This one is empty, and
+// HTTP/1.1 sends nothing of it.
+func once(request *http.Request) {
+	request.Body, request.GetBody = io.NopCloser(strings.NewReader("")), nil
 }
 
 // reason is the text of an error of net/http without the URL in it.

@@ -75,6 +75,7 @@ type stored struct {
 	Confidence *float64 `json:"confidence,omitempty"`
 	Trace      []Step   `json:"trace,omitempty"`
 	Error      string   `json:"error,omitempty"`
+	Doubt      Doubt    `json:"doubt,omitempty"`
 }
 
 // attrs writes the outcome of an entry; what does not change is written when it
@@ -82,7 +83,7 @@ type stored struct {
 func (e Entry) attrs() store.Attrs {
 	more, err := json.Marshal(stored{
 		Disposable: e.Result.Disposable, Role: e.Result.Role, CatchAll: e.Result.CatchAll, Confidence: e.Result.Confidence,
-		Trace: e.Trace, Error: e.Error,
+		Trace: e.Trace, Error: e.Error, Doubt: e.Result.Doubt,
 	})
 	if err != nil { // numbers are between 0 and 1
 		more = nil
@@ -106,7 +107,7 @@ func entryOf(item store.Item) Entry {
 		State: State(item.Str("state")), Vendor: Name(item.Str("vendor")), KeyID: item.Int("key_id"),
 		Result: Result{
 			Status: Status(item.Str("status")), Deliverability: Deliverability(item.Str("deliverability")), Raw: item.Str("raw"),
-			Disposable: more.Disposable, Role: more.Role, CatchAll: more.CatchAll, Confidence: more.Confidence,
+			Disposable: more.Disposable, Role: more.Role, CatchAll: more.CatchAll, Confidence: more.Confidence, Doubt: more.Doubt,
 		},
 		Cost: item.Int("cost"), Latency: time.Duration(item.Int("latency_us")) * time.Microsecond,
 		Trace: more.Trace, Error: more.Error,

@@ -35,6 +35,7 @@ type hunterAnswer struct {
 		AcceptAll  flag   `json:"accept_all"`
 		Checked    flag   `json:"smtp_check"`
 		Block      flag   `json:"block"`
+		Form       flag   `json:"regexp"`
 
 		Requests struct {
 			Verifications hunterBucket `json:"verifications"`
@@ -97,7 +98,7 @@ func (a hunterAnswer) result() Result {
 	case "valid":
 		r.Status, r.Deliverability, r.Charged, r.CatchAll = Valid, Deliverable, true, d.AcceptAll.is
 	case "invalid":
-		r.Status, r.Deliverability, r.Charged = Invalid, Undeliverable, true
+		r.Status, r.Deliverability, r.Charged, r.Doubt = Invalid, Undeliverable, true, a.doubt()
 	case "accept_all":
 		r.Status, r.Deliverability, r.Charged, r.CatchAll = Risky, Uncertain, true, new(true)
 	case "disposable":
@@ -114,6 +115,18 @@ func (a hunterAnswer) result() Result {
 		r.Confidence, r.Charged = nil, true
 	}
 	return r
+}
+
+// doubt tells whether "invalid" proves anything. It does not where the server
+// blocked the check.
+func (a hunterAnswer) doubt() Doubt {
+	switch {
+	case a.Data.Block.yes():
+		return Unreached
+	case a.Data.Form.no():
+		return Form
+	}
+	return None
 }
 
 func leftHunter(code int, body []byte) (*int64, *Error) {

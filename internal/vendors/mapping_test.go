@@ -8,7 +8,7 @@ import (
 
 // inWords is a Result in one line: status/deliverability, then what was said
 // of disposable, role, catch-all and confidence ("-": nothing), then the raw
-// word, and "free" for what is not charged.
+// word, "free" for what is not charged, and a doubt after a question mark.
 func inWords(r Result) string {
 	is := func(f *bool) string {
 		if f == nil {
@@ -16,14 +16,17 @@ func inWords(r Result) string {
 		}
 		return map[bool]string{true: "yes", false: "no"}[*f]
 	}
-	confidence, charged := "-", ""
+	confidence, more := "-", ""
 	if r.Confidence != nil {
 		confidence = fmt.Sprint(*r.Confidence)
 	}
 	if !r.Charged {
-		charged = " free"
+		more = " free"
 	}
-	return fmt.Sprintf("%s/%s %s %s %s %s %s%s", r.Status, r.Deliverability, is(r.Disposable), is(r.Role), is(r.CatchAll), confidence, r.Raw, charged)
+	if r.Doubt != None {
+		more += " ?" + string(r.Doubt)
+	}
+	return fmt.Sprintf("%s/%s %s %s %s %s %s%s", r.Status, r.Deliverability, is(r.Disposable), is(r.Role), is(r.CatchAll), confidence, r.Raw, more)
 }
 
 // every fails when a vendor's words, given as JSON, mean something else than
@@ -68,6 +71,8 @@ func TestReoonWords(t *testing.T) {
 		{"safe exists", `{"status":"safe",` + flags + `}`, "valid/deliverable no no no 0.98 safe"},
 		{"valid is of the quick mode and asked nobody", `{"status":"valid","is_disposable":false,"is_role_account":true,"is_catch_all":null,"verification_mode":"quick"}`, "unknown/unknown no yes - - valid"},
 		{"invalid says nothing of catch-all", `{"status":"invalid",` + flags + `}`, "invalid/undeliverable no no - 0.98 invalid"},
+		{"invalid that is full", `{"status":"invalid","has_inbox_full":true}`, "invalid/undeliverable - - - - invalid ?room"},
+		{"invalid by its form", `{"status":"invalid","is_valid_syntax":false}`, "invalid/undeliverable - - - - invalid ?form"},
 		{"invalid of the quick mode has no score", `{"status":"invalid","is_disposable":false,"is_role_account":false,"verification_mode":"quick","overall_score":null}`, "invalid/undeliverable no no - - invalid"},
 		{"safe without what power promises", `{"status":"safe"}`, "valid/deliverable - - - - safe"},
 		{"disabled of a catch-all", `{"status":"disabled","is_catch_all":true,"overall_score":0}`, "invalid/undeliverable - - yes 0 disabled"},
@@ -110,6 +115,10 @@ func TestNeverBounceWords(t *testing.T) {
 		{"a trap behind a catch-all", answer("catchall", "spamtrap_network"), "risky/risky no no yes - catchall"},
 		{"invalid", answer("invalid"), "invalid/undeliverable no no - - invalid"},
 		{"invalid with flags", answer("invalid", "accepts_all", "disposable_email"), "invalid/undeliverable yes no yes - invalid"},
+		{"invalid by its form", answer("invalid", "bad_syntax"), "invalid/undeliverable no no - - invalid ?form"},
+		{"invalid, but DNS failed for the moment", answer("invalid", "temporary_dns_error"), "invalid/undeliverable no no - - invalid ?unreached"},
+		{"invalid, but the server was not reached", answer("invalid", "has_dns", "has_dns_mx", "connect_fails", "role_account"), "invalid/undeliverable no yes - - invalid ?unreached"},
+		{"invalid, not reached, and DNS says why", answer("invalid", "bad_dns", "connect_fails"), "invalid/undeliverable no no - - invalid"},
 		{"disposable", answer("disposable"), "risky/risky yes no - - disposable"},
 		{"disposable of a catch-all", answer("disposable", "accepts_all"), "risky/risky yes no yes - disposable"},
 		{"catchall", answer("catchall"), "risky/risky no no yes - catchall"},
@@ -157,17 +166,24 @@ func TestZeroBounceWords(t *testing.T) {
 	for _, sub := range []string{"alias_address", "leading_period_removed", "alternate", "gold", "allowed", "ai_agent_mailbox", "fresh"} {
 		cases = append(cases, struct{ claim, body, want string }{"valid " + sub, answer("valid", sub), "valid/deliverable no no no - valid:" + sub})
 	}
-	for _, sub := range []string{
-		"mailbox_not_found", "no_dns_entries", "failed_syntax_check", "possible_typo", "does_not_accept_mail", "mailbox_quota_exceeded",
-		"unroutable_ip_address", "blocked", "fresh",
+	for sub, doubt := range map[string]string{
+		"mailbox_not_found": "", "no_dns_entries": "", "failed_syntax_check": " ?form", "possible_typo": " ?room", "does_not_accept_mail": "",
+		"mailbox_quota_exceeded": " ?room", "unroutable_ip_address": "", "blocked": " ?room", "fresh": "",
 	} {
-		cases = append(cases, struct{ claim, body, want string }{"invalid " + sub, answer("invalid", sub), "invalid/undeliverable no - - - invalid:" + sub})
+		cases = append(cases, struct{ claim, body, want string }{"invalid " + sub, answer("invalid", sub), "invalid/undeliverable no - - - invalid:" + sub + doubt})
 	}
 	for _, sub := range []string{
 		"antispam_system", "exception_occurred", "failed_smtp_connection", "forcible_disconnect", "greylisted", "mail_server_did_not_respond",
 		"mail_server_temporary_error", "timeout_exceeded",
 	} {
 		cases = append(cases, struct{ claim, body, want string }{"unknown " + sub, answer("unknown", sub), "unknown/unknown - - - - unknown:" + sub})
+	}
+	// A second word of unknown under invalid is no proof: the vendor did not get an answer.
+	for _, sub := range []string{
+		"antispam_system", "exception_occurred", "failed_smtp_connection", "forcible_disconnect", "greylisted", "mail_server_did_not_respond",
+		"mail_server_temporary_error", "timeout_exceeded",
+	} {
+		cases = append(cases, struct{ claim, body, want string }{"invalid " + sub, answer("invalid", sub), "invalid/undeliverable no - - - invalid:" + sub + " ?unreached"})
 	}
 	for _, sub := range []string{"toxic", "global_suppression"} {
 		cases = append(cases, struct{ claim, body, want string }{sub, answer("do_not_mail", sub), "invalid/risky - - - - do_not_mail:" + sub})
@@ -187,6 +203,8 @@ func TestHunterWords(t *testing.T) {
 		{"valid without a score", answer("valid", `,"score":null,"block":null`), "valid/deliverable no - no - valid"},
 		{"valid of a catch-all", `{"data":{"status":"valid","accept_all":true,"score":70}}`, "valid/deliverable - - yes 0.7 valid"},
 		{"invalid", answer("invalid", `,"score":4`), "invalid/undeliverable no - - 0.04 invalid"},
+		{"invalid, but the server blocked the check", answer("invalid", `,"score":4,"block":true`), "invalid/undeliverable no - - 0.04 invalid ?unreached"},
+		{"invalid by its form", answer("invalid", `,"score":0,"regexp":false`), "invalid/undeliverable no - - 0 invalid ?form"},
 		{"accept_all", answer("accept_all", `,"score":60`), "risky/risky no - yes 0.6 accept_all"},
 		{"disposable is free", answer("disposable", `,"score":10`), "risky/risky yes - no 0.1 disposable free"},
 		{"webmail that nobody asked", answer("webmail", `,"score":70,"smtp_check":false`), "unknown/unknown no - - 0.7 webmail free"},

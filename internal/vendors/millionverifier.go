@@ -1,6 +1,7 @@
 package vendors
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -129,7 +130,20 @@ func ordinary(code int, body []byte) *Error {
 	default:
 		class = Server
 	}
-	return fault(class, code, textOf(code, body))
+	text := textOf(code, body)
+	if isPage(body) && (class == Bad || code == http.StatusForbidden) {
+		if class = Server; code == http.StatusForbidden {
+			class = Rate
+		}
+		text += " (a page, not the API)"
+	}
+	return fault(class, code, text)
+}
+
+// isPage reports HTML: whoever sent it stands in front of the API, or where it was,
+// and has seen neither key nor address.
+func isPage(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, "\ufeff \t\r\n"), []byte("<"))
 }
 
 // textOf is what the vendor says about an error, under any of the names in use,

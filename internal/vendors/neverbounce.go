@@ -79,7 +79,7 @@ func readNeverBounce(code int, body []byte) (Result, *Error) {
 	case "valid":
 		r.Status, r.Deliverability, r.CatchAll = Valid, Deliverable, new(has("accepts_all"))
 	case "invalid":
-		r.Status, r.Deliverability = Invalid, Undeliverable
+		r.Status, r.Deliverability, r.Doubt = Invalid, Undeliverable, a.doubt(has)
 	case "disposable":
 		r.Status, r.Deliverability, r.Disposable = Risky, Uncertain, new(true)
 	case "catchall":
@@ -95,6 +95,20 @@ func readNeverBounce(code int, body []byte) (Result, *Error) {
 		r.Status, r.Deliverability = Risky, Uncertain
 	}
 	return r, nil
+}
+
+// doubt tells whether "invalid" proves anything. It does not where the vendor did
+// not get as far as the mailbox, for a reason that may pass.
+func (a neverBounceAnswer) doubt(has func(flag string) bool) Doubt {
+	switch {
+	case has("bad_syntax"):
+		return Form
+	case has("bad_dns"):
+		return None
+	case has("temporary_dns_error"), has("connect_fails"):
+		return Unreached
+	}
+	return None
 }
 
 // flag reads a flag of a definitive result: false when the flags are there

@@ -33,6 +33,8 @@ type reoonAnswer struct {
 	Role        flag   `json:"is_role_account"`
 	CatchAll    flag   `json:"is_catch_all"`
 	Deliverable flag   `json:"is_deliverable"`
+	Full        flag   `json:"has_inbox_full"`
+	Syntax      flag   `json:"is_valid_syntax"`
 
 	APIStatus word   `json:"api_status"`
 	Daily     number `json:"remaining_daily_credits"`
@@ -61,7 +63,7 @@ func readReoon(code int, body []byte) (Result, *Error) {
 	case "valid":
 		r.CatchAll, r.Confidence = nil, nil // the mailbox was not asked
 	case "invalid":
-		r.Status, r.Deliverability, r.CatchAll = Invalid, Undeliverable, nil
+		r.Status, r.Deliverability, r.CatchAll, r.Doubt = Invalid, Undeliverable, nil, a.doubt()
 	case "disabled":
 		r.Status, r.Deliverability = Invalid, Undeliverable
 	case "inbox_full":
@@ -83,6 +85,17 @@ func readReoon(code int, body []byte) (Result, *Error) {
 		r.Disposable, r.Role, r.CatchAll, r.Confidence = nil, nil, nil, nil
 	}
 	return r, nil
+}
+
+// doubt tells whether "invalid" proves anything.
+func (a reoonAnswer) doubt() Doubt {
+	switch {
+	case a.Full.yes():
+		return Room
+	case a.Syntax.no():
+		return Form
+	}
+	return None
 }
 
 func leftReoon(code int, body []byte) (*int64, *Error) {

@@ -83,13 +83,14 @@ type saved struct {
 	CatchAll       *bool          `json:"catch_all,omitempty"`
 	Confidence     *float64       `json:"confidence,omitempty"`
 	Raw            string         `json:"raw"`
+	Doubt          Doubt          `json:"doubt,omitempty"`
 }
 
 // keep writes a verdict down, and the entry that counts it.
 func (r results) keep(ctx context.Context, account string, a address.Address, answer Answer, entry string) error {
 	text, err := json.Marshal(saved{
 		Status: answer.Status, Deliverability: answer.Deliverability, Disposable: answer.Disposable, Role: answer.Role,
-		CatchAll: answer.CatchAll, Confidence: answer.Confidence, Raw: answer.Raw,
+		CatchAll: answer.CatchAll, Confidence: answer.Confidence, Raw: answer.Raw, Doubt: answer.Doubt,
 	})
 	if err != nil {
 		return fmt.Errorf("encode verdict: %w", err)
@@ -128,7 +129,7 @@ func answerOf(item store.Item) (Answer, bool) {
 	return Answer{
 		Result: Result{
 			Status: s.Status, Deliverability: s.Deliverability, Disposable: s.Disposable, Role: s.Role,
-			CatchAll: s.CatchAll, Confidence: s.Confidence, Raw: s.Raw,
+			CatchAll: s.CatchAll, Confidence: s.Confidence, Raw: s.Raw, Doubt: s.Doubt,
 		},
 		Vendor: Name(item.Str("vendor")), KeyID: item.Int("key_id"), At: timeOf(item.Int("at")), Cached: true,
 	}, true

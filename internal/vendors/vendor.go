@@ -101,11 +101,24 @@ type Result struct {
 	CatchAll       *bool
 	Confidence     *float64 // 0 to 1
 	Raw            string   // the vendor's word, its second word after a colon
+	Doubt          Doubt    // of Undeliverable
 
 	Charged bool   // by the vendor's rules; true where they are not known
 	Credits *int64 // left on the account, if the answer said so
 	Passing bool   // the vendor had not finished: not worth keeping
 }
+
+// Doubt is why a verdict of undeliverable is no proof that there is no mailbox.
+// The vendor's answer is told as it is; who decides by it looks here.
+type Doubt string
+
+// The doubts.
+const (
+	None      Doubt = ""
+	Form      Doubt = "form"      // it is about the form of the address, which we could read
+	Unreached Doubt = "unreached" // the vendor did not get as far as the mailbox
+	Room      Doubt = "room"      // its reason leaves room for a mailbox: one that is full, for example
+)
 
 func undecided(raw string) Result {
 	return Result{Status: Unknown, Deliverability: Undecided, Raw: raw}

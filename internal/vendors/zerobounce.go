@@ -38,7 +38,7 @@ func readZeroBounce(code int, body []byte) (Result, *Error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if a.Status == "" {
+	if a.Status == "" || a.Error != "" {
 		return Result{}, a.refusal(code, "answer without status")
 	}
 	r := undecided(string(a.Status))
@@ -52,7 +52,7 @@ func readZeroBounce(code int, body []byte) (Result, *Error) {
 		r.Role = new(a.Sub == "role_based_accept_all")
 		r.CatchAll = new(a.Sub == "accept_all" || a.Sub == "role_based_accept_all")
 	case "invalid":
-		r.Status, r.Deliverability, r.Disposable = Invalid, Undeliverable, new(false)
+		r.Status, r.Deliverability, r.Disposable, r.Doubt = Invalid, Undeliverable, new(false), doubtOf(string(a.Sub))
 	case "catch-all":
 		r.Status, r.Deliverability, r.Disposable, r.CatchAll = Risky, Uncertain, new(false), new(true)
 		if a.Sub == "ai_agent_mailbox" {
@@ -73,6 +73,23 @@ func readZeroBounce(code int, body []byte) (Result, *Error) {
 		r.CatchAll = a.CatchAll.is
 	}
 	return r, nil
+}
+
+// doubtOf tells whether "invalid" proves anything beside this second word: the
+// address may be on the customer's own block list there, or of a domain that only
+// looks like a slip of another one. Words that go with "unknown" say that the vendor
+// got no answer.
+func doubtOf(sub string) Doubt {
+	switch sub {
+	case "failed_syntax_check":
+		return Form
+	case "mailbox_quota_exceeded", "possible_typo", "blocked":
+		return Room
+	case "antispam_system", "exception_occurred", "failed_smtp_connection", "forcible_disconnect", "greylisted",
+		"mail_server_did_not_respond", "mail_server_temporary_error", "timeout_exceeded":
+		return Unreached
+	}
+	return None
 }
 
 func (r *Result) doNotMail(sub string) {

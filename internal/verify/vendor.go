@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"rcpt/internal/address"
@@ -34,6 +33,7 @@ type Vendor struct {
 	Disposable     *bool                `json:"is_disposable,omitempty"` // nil: it did not say
 	CatchAll       *bool                `json:"is_catch_all,omitempty"`  // nil: it did not say
 	Raw            string               `json:"raw_status,omitempty"`    // the vendor's own word
+	Doubt          VendorDoubt          `json:"doubt,omitempty"`         // why undeliverable is no proof
 	At             time.Time            `json:"at,omitzero"`             // when the vendor was asked, UTC
 	LatencyMS      int64                `json:"latency_ms"`
 	CostUSD        float64              `json:"cost_estimate_usd"` // of this request, by list price
@@ -57,6 +57,17 @@ type VendorDeliverability string
 
 // The one that a verdict depends on.
 const VendorUndeliverable VendorDeliverability = "undeliverable"
+
+// VendorDoubt is why a vendor's undeliverable is no proof. The zero value: it is
+// one.
+type VendorDoubt string
+
+// The doubts. DoubtRoom: the vendor's reason leaves room for a mailbox.
+const (
+	DoubtForm      VendorDoubt = "form"      // the vendor could not read an address that we can
+	DoubtUnreached VendorDoubt = "unreached" // it did not get as far as the mailbox
+	DoubtRoom      VendorDoubt = "room"      // a full mailbox, for example
+)
 
 // vendorLate is why nobody was asked when the request's time is over.
 const vendorLate = "deadline: not attempted"
@@ -120,8 +131,9 @@ func (v *Verifier) pay(ctx context.Context, r check, a address.Address) (answer 
 // byVendor judges what a vendor says of a mailbox that our own probe left open.
 // INVALID takes a vendor that calls mail undeliverable. It is no proof where the
 // vendor calls that a risk (a full mailbox) or the address harmful (a spam trap,
-// where mail arrives); where it could not read an address that we can; and while
-// the operator knows nobody, whoever asks.
+// where mail arrives); where its reason leaves room for a mailbox, or the domain takes
+// any; where it could not read an address that we can, or did not reach the mailbox;
+// and while the operator knows nobody, whoever asks.
 func byVendor(e Evidence, own verdict.Reason) (verdict.Status, verdict.Reason) {
 	s := *e.Vendor
 	switch {
@@ -129,8 +141,10 @@ func byVendor(e Evidence, own verdict.Reason) (verdict.Status, verdict.Reason) {
 		switch {
 		case e.Probe != nil && e.Probe.HoldNotFound:
 			return verdict.Unknown, own
-		case misread(e.Address, s):
+		case s.Doubt == DoubtForm, s.Doubt == DoubtUnreached:
 			return verdict.Unknown, verdict.VendorUndecided
+		case s.Doubt == DoubtRoom, s.CatchAll != nil && *s.CatchAll:
+			return verdict.Risky, verdict.VendorRisky
 		}
 		return verdict.Invalid, verdict.VendorInvalid
 	case e.vendorDisposable():
@@ -145,12 +159,6 @@ func byVendor(e Evidence, own verdict.Reason) (verdict.Status, verdict.Reason) {
 		return verdict.Risky, verdict.VendorRisky
 	}
 	return verdict.Unknown, verdict.VendorUndecided
-}
-
-// misread reports that a vendor's refusal is about the form of an address, which
-// is sound: quoted and international local parts are beyond some.
-func misread(a address.Address, s Vendor) bool {
-	return a.NeedsSMTPUTF8() || strings.HasPrefix(a.Local(), `"`) || strings.Contains(strings.ToLower(s.Raw), "syntax")
 }
 
 // answered reports whether a vendor gave a verdict. The receiver may be nil.

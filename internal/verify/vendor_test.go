@@ -60,6 +60,13 @@ func sold(s VendorStatus, d VendorDeliverability, raw string) Vendor {
 func TestWhenAVendorMakesInvalid(t *testing.T) {
 	blocked := Probe{Answer: answer(reply.BlockedByPolicy)}
 	invalid := sold(VendorInvalid, VendorUndeliverable, "invalid")
+	catchall := invalid
+	catchall.CatchAll = new(true)
+	doubted := func(d VendorDoubt) Vendor {
+		v := invalid
+		v.Doubt = d
+		return v
+	}
 	for _, tt := range []struct {
 		claim, email string
 		p            Probe
@@ -70,9 +77,10 @@ func TestWhenAVendorMakesInvalid(t *testing.T) {
 		{"it calls mail undeliverable", "alice@ok.example", blocked, invalid, verdict.Invalid, verdict.VendorInvalid},
 		{"it calls the address harmful", "alice@ok.example", blocked, sold(VendorInvalid, "risky", "spamtrap"), verdict.Risky, verdict.VendorRisky},
 		{"it calls it a risk", "alice@ok.example", blocked, sold(VendorRisky, VendorUndeliverable, "inbox_full"), verdict.Risky, verdict.VendorRisky},
-		{"it does not like the syntax", "alice@ok.example", blocked, sold(VendorInvalid, VendorUndeliverable, "invalid:failed_Syntax_check"), verdict.Unknown, verdict.VendorUndecided},
-		{"it may not read Unicode", "älice@ok.example", blocked, invalid, verdict.Unknown, verdict.VendorUndecided},
-		{"it may not read quotes", `"alice b"@ok.example`, blocked, invalid, verdict.Unknown, verdict.VendorUndecided},
+		{"it calls the mailbox full", "alice@ok.example", blocked, doubted(DoubtRoom), verdict.Risky, verdict.VendorRisky},
+		{"it calls the domain a catch-all", "alice@ok.example", blocked, catchall, verdict.Risky, verdict.VendorRisky},
+		{"it did not reach the mailbox", "alice@ok.example", blocked, doubted(DoubtUnreached), verdict.Unknown, verdict.VendorUndecided},
+		{"it does not like the syntax", "alice@ok.example", blocked, doubted(DoubtForm), verdict.Unknown, verdict.VendorUndecided},
 		{"it can read Unicode", "älice@ok.example", blocked, sold(VendorValid, "deliverable", "ok"), verdict.Valid, verdict.VendorVerified},
 		{"nobody is known to the operator today", "alice@ok.example", Probe{Answer: answer(reply.MailboxNotFound), HoldNotFound: true}, invalid, verdict.Unknown, verdict.TemporaryFailure},
 		{"our own probe says VALID", "alice@ok.example", Probe{Answer: answer(reply.Accepted), Canary: answer(reply.MailboxNotFound)}, invalid, verdict.Valid, verdict.SMTPVerified},
