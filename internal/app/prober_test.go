@@ -33,7 +33,7 @@ func backstage(t *testing.T) (Ports, config.Config) {
 		Control: db.Control(), Cache: db.Cache(), Vault: db.Vault(), Blob: db.Blob(),
 		ProbeQueue:    db.Queue("probe", embedded.DeadLetters{Queue: "dead", Receives: 1}),
 		DeliveryQueue: db.Queue("delivery", embedded.DeadLetters{}), Jobs: tasks{},
-		Secret: []byte("secret"), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Secret: []byte("secret"), Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}, config.Config{HELO: "probe.example", MailFrom: "verify@probe.example", SMTPPort: 25, WebhookAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 }
 

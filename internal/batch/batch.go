@@ -190,6 +190,7 @@ type Job struct {
 	Done   Tally // rows answered; exact when the job has ended, behind by a moment before
 
 	Charged int64 // checks on the month of the key, those given back left out
+	Folded  bool  // they were those of its addresses, not of its rows
 	Checks  int64 // of those, the ones that were made
 
 	Shards  int64 // planned

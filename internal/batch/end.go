@@ -18,7 +18,7 @@ import (
 //
 // A task that is tried again has another token, and the try before may still be
 // under way: so the last few tokens are kept. ErrJob; store.ErrThrottled when
-// another call came in between.
+// another call came in between, with another token.
 func (b *Book) Wait(ctx context.Context, id, token string) error {
 	job, err := b.Load(ctx, id)
 	if err != nil {
@@ -33,16 +33,18 @@ func (b *Book) Wait(ctx context.Context, id, token string) error {
 		Key: jobKey(id), If: []store.Cond{store.Exists(), before},
 		Set: store.Attrs{tokenAttr: strings.Join(tokens[max(0, len(tokens)-maxTokens):], "\n")},
 	})
+	refused := errors.Is(err, store.ErrCondition)
 	switch {
-	case errors.Is(err, store.ErrCondition) && item.Present():
-		return fmt.Errorf("keep token of job %s: %w", id, store.ErrThrottled)
-	case errors.Is(err, store.ErrCondition):
+	case refused && !item.Present():
 		return ErrJob
-	case err != nil:
+	case err != nil && !refused:
 		return fmt.Errorf("keep token of job %s: %w", id, err)
 	}
 	if job, err = jobOf(item); err != nil {
 		return err
+	}
+	if refused && !slices.Contains(job.tokens(), token) { // the other call may have had the same one
+		return fmt.Errorf("keep token of job %s: %w", id, store.ErrThrottled)
 	}
 	if job.Complete() || !job.Open() {
 		return b.send(ctx, job.Account, Message{Kind: KindSettle, Job: id, NotBefore: b.Now().UnixMilli() + 1000})

@@ -27,6 +27,7 @@ const (
 	shardsAttr   = "shards"
 	closedAttr   = "closed"
 	chargedAttr  = "charged"
+	foldedAttr   = "folded"
 	checksAttr   = "checks"
 	plannedAttr  = "planned"
 	closingAttr  = "closing"
@@ -97,7 +98,7 @@ func jobOf(item store.Item) (Job, error) {
 		Status: Status(item.Str(statusAttr)),
 		Source: Source{Blob: item.Str(blobAttr), Version: item.Str(versionAttr)},
 		Total:  item.Int(totalAttr), Chunks: item.Int(chunksAttr), Done: tallyOf(item),
-		Charged: item.Int(chargedAttr), Checks: item.Int(checksAttr),
+		Charged: item.Int(chargedAttr), Folded: item.Bool(foldedAttr), Checks: item.Int(checksAttr),
 		Shards: item.Int(shardsAttr), Closed: item.Int(closedAttr), Planned: item.Bool(plannedAttr),
 		Closing: Closing(item.Str(closingAttr)), Token: item.Str(tokenAttr), Error: item.Str(errorAttr),
 		CreatedAt: timeOf(item, createdAttr), StartedAt: timeOf(item, startedAttr),

@@ -33,9 +33,14 @@ func TestAReaderThatIsLateTakesNothingBack(t *testing.T) {
 		t.Errorf("%d rows in %d chunks, begun %v", got.Total, got.Chunks, got.StartedAt)
 	}
 	_, err := w.Cancel(t.Context(), "acme", job.ID)
+	w.must(errors.Join(err, w.Read(t.Context(), job, 110_000, 3), w.Read(t.Context(), job, 150_000, 4)))
+	if got := w.load(job.ID); got.Total != 150_000 {
+		t.Errorf("a job that is cancelled: %d rows", got.Total)
+	}
+	_, err = w.Finish(t.Context(), job.ID, batch.Cancelled, nil, "")
 	w.must(err)
-	if err := w.Read(t.Context(), job, 110_000, 3); !errors.Is(err, batch.ErrEnded) {
-		t.Errorf("of a job that is closed: %v", err)
+	if err := w.Read(t.Context(), job, 160_000, 5); !errors.Is(err, batch.ErrEnded) {
+		t.Errorf("a job that has ended: %v", err)
 	}
 }
 
@@ -56,6 +61,37 @@ func TestTheTokenOfATaskThatWasTriedAgain(t *testing.T) {
 	if err := w.Wait(t.Context(), "job_gone", "token"); !errors.Is(err, batch.ErrJob) {
 		t.Errorf("no job: %v", err)
 	}
+}
+
+// TestATaskThatBeginsTwiceAtOnceWaits: that one of them fails would have the state
+// machine begin it once more, seconds or minutes later.
+func TestATaskThatBeginsTwiceAtOnceWaits(t *testing.T) {
+	for other, want := range map[string]error{"token": nil, "another": store.ErrThrottled} {
+		rival := &overtaken{}
+		w := newWorld(t, func(c *batch.Config) { rival.Table, c.Table = c.Table, rival })
+		job := w.planned(1)
+		rival.meanwhile = func() { w.must(w.Wait(t.Context(), job.ID, other)) }
+		if err := w.Wait(t.Context(), job.ID, "token"); !errors.Is(err, want) {
+			t.Errorf("beside %s: %v, want %v", other, err, want)
+		}
+		if got := w.load(job.ID).Token; got != other {
+			t.Errorf("beside %s the tokens are %q", other, got)
+		}
+	}
+}
+
+// overtaken lets something happen before its next update.
+type overtaken struct {
+	store.Table
+	meanwhile func()
+}
+
+func (o *overtaken) Update(ctx context.Context, u store.Update) (store.Item, error) {
+	if do := o.meanwhile; do != nil {
+		o.meanwhile = nil
+		do()
+	}
+	return o.Table.Update(ctx, u)
 }
 
 // TestAFileThatWasNotFilledIsNotWritten, not even when what went wrong looks like
@@ -133,7 +169,7 @@ func TestChecksThatWereNotMadeAreGivenBack(t *testing.T) {
 			}
 		})
 		job := w.planned(2)
-		once, note := w.Charge(job, 100)
+		once, note := w.Charge(job, 100, false)
 		w.must(w.Table.Transact(t.Context(), []store.Op{store.PutOp(once, store.Absent()), note}))
 		w.must(w.Pass(t.Context(), job, 0, 0, batch.Tally{Back: 3, Checks: 7}))
 		found := tally(verdict.Valid, verdict.SMTPVerified, 22)
@@ -146,7 +182,7 @@ func TestChecksThatWereNotMadeAreGivenBack(t *testing.T) {
 				t.Errorf("%s: %+v, %v; %d given back, want %d", status, got, err, w.extras(), want)
 			}
 		}
-		if _, note := w.Charge(job, 1); !errors.Is(w.Table.Transact(t.Context(), []store.Op{note}), store.ErrCondition) {
+		if _, note := w.Charge(job, 1, false); !errors.Is(w.Table.Transact(t.Context(), []store.Op{note}), store.ErrCondition) {
 			t.Errorf("%s: charged after its end", status)
 		}
 	}

@@ -11,17 +11,18 @@ import (
 
 // Read tells how much of the list has been read, 1 chunk at least. The first
 // chunk makes the job run. Less than is known already changes nothing: it comes
-// from a step that is being repeated, or that somebody else went on with.
-// ErrEnded when the job is not open.
+// from a step that is being repeated, or that somebody else went on with. A job
+// that is cancelled is read to its end all the same: each of its rows has a place in
+// the results. ErrEnded when the job is neither open nor cancelled.
 func (b *Book) Read(ctx context.Context, job Job, total, chunks int64) error {
 	set := store.Attrs{statusAttr: string(Running), totalAttr: total, chunksAttr: chunks}
 	if job.StartedAt.IsZero() && chunks == 1 {
 		set[startedAttr] = b.Now().UnixMilli()
 	}
 	item, err := b.Table.Update(ctx, store.Update{
-		Key: jobKey(job.ID), Set: set, If: append(open(), store.AtMost(chunksAttr, chunks-1)),
+		Key: jobKey(job.ID), Set: set, If: append(readable(), store.AtMost(chunksAttr, chunks-1)),
 	})
-	if errors.Is(err, store.ErrCondition) && item.Int(chunksAttr) >= chunks && store.AllHold(open(), item) {
+	if errors.Is(err, store.ErrCondition) && item.Int(chunksAttr) >= chunks && store.AllHold(readable(), item) {
 		return nil
 	}
 	return closedOr(err, "note rows of job %s", job.ID)
@@ -30,6 +31,13 @@ func (b *Book) Read(ctx context.Context, job Job, total, chunks int64) error {
 // open are the conditions under which a job takes more.
 func open() []store.Cond {
 	return []store.Cond{store.Exists(), store.Missing(closingAttr), store.Missing(finishedAttr)}
+}
+
+// readable are the conditions under which its list is read.
+func readable() []store.Cond {
+	return []store.Cond{
+		store.Exists(), store.Any(store.Missing(closingAttr), store.Equal(closingAttr, string(ByCaller))), store.Missing(finishedAttr),
+	}
 }
 
 // closedOr turns a refused condition into ErrEnded.
@@ -45,10 +53,14 @@ func closedOr(err error, format string, args ...any) error {
 
 // Charge is what is written along when checks of a job are charged: the marker
 // that makes it happen once, and the note by which Finish gives back those that
-// were not made. The operation is refused when the job is not open.
-func (b *Book) Charge(job Job, checks int64) (once store.Item, note store.Op) {
+// were not made. folded says that they are those of its addresses, so that nothing is
+// given back for rows that repeat one. The operation is refused when the job is not
+// open.
+func (b *Book) Charge(job Job, checks int64, folded bool) (once store.Item, note store.Op) {
 	once = store.Item{Key: store.Key{Part: jobKey(job.ID).Part, Sort: "CHARGE"}, Expires: forgottenBy(job)}
-	return once, store.UpdateOp(store.Update{Key: jobKey(job.ID), Add: map[string]int64{chargedAttr: checks}, If: open()})
+	return once, store.UpdateOp(store.Update{
+		Key: jobKey(job.ID), Set: store.Attrs{foldedAttr: folded}, Add: map[string]int64{chargedAttr: checks}, If: open(),
+	})
 }
 
 // Pass counts the answers that planning a pass found, once however often it is

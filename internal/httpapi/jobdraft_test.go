@@ -54,7 +54,8 @@ func TestBadJobsNameTheFieldAtFault(t *testing.T) {
 		`{"emails":["a@b.example"],"upload_id":"up_x"}`: "upload_id", `{"emails":["a@b.example"],"email_column":"1"}`: "email_column",
 		`{"emails":["a@b.example"],"mode":"fast"}`: "mode", `{"emails":["a@b.example"],"policy":"lax"}`: "policy",
 		`{"emails":["a@b.example"],"deadline":"1s"}`: "deadline", `{"emails":["a@b.example"],"keep":"1s"}`: "keep",
-		`{"emails":["a@b.example"],"metadata":{"a":1}}`: "metadata", `{"emails":["a@b.example"],"webhook_url":"https://10.0.0.1/"}`: "webhook_url",
+		`{"emails":["a@b.example"],"metadata":{"a":"1","b":"a","\u0061":"2"}}`: "metadata",
+		`{"emails":["a@b.example"],"metadata":{"a":1}}`:                        "metadata", `{"emails":["a@b.example"],"webhook_url":"https://10.0.0.1/"}`: "webhook_url",
 	} {
 		for _, path := range []string{"/v1/jobs", "/v1/jobs/estimate"} {
 			w := d.ask("POST", path, d.acme, body)

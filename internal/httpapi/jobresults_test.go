@@ -86,8 +86,9 @@ func TestWhatHasNotEndedHasNoResults(t *testing.T) {
 	refused("failed", failed, "its error says why")
 }
 
-// A job that was cancelled before its list was read has results without rows.
-func TestResultsWithoutRows(t *testing.T) {
+// A job that was cancelled before its list was read has the rows of the list all
+// the same, and of a filter that nothing passes results without rows.
+func TestRowsOfACancelledJobAreInItsResults(t *testing.T) {
 	d := newDesk(t, nil)
 	id := d.submit(t, d.acme, `{"emails":["alice@ok.example"],"webhook_url":"https://hook.example/x"}`)
 	object(t, d.ask("POST", "/v1/jobs/"+id+"/cancel", d.acme, ""), 202)
@@ -95,10 +96,14 @@ func TestResultsWithoutRows(t *testing.T) {
 		t.Fatalf("after it was cancelled comes %s", next)
 	}
 	d.end(t, id)
-	const header = "email,status,score,reason,action,disposable,catch_all,free_provider,role,relay,spam_trap,closed_provider,mx_found,role_class,tag,canonical,suggestion,mx_host,mx_provider,checked_at\r\n"
+	const (
+		row    = `{"email":"alice@ok.example","status":"UNKNOWN","score":0,"reason":"cancelled","action":"retry","disposable":false,"catch_all":false,"free_provider":false,"role":false,"relay":false,"spam_trap":false,"closed_provider":false,"mx_found":false}`
+		header = "email,status,score,reason,action,disposable,catch_all,free_provider,role,relay,spam_trap,closed_provider,mx_found,role_class,tag,canonical,suggestion,mx_host,mx_provider,checked_at\r\n"
+	)
 	for query, want := range map[string]string{
-		"": `{"job_id":"` + id + `","results":[]}`, "?status=VALID": `{"job_id":"` + id + `","results":[]}`,
-		"?format=jsonl": "", "?format=csv": header, "?format=csv&status=VALID,INVALID": header,
+		"": `{"job_id":"` + id + `","results":[` + row + `]}`, "?status=VALID": `{"job_id":"` + id + `","results":[]}`,
+		"?format=jsonl": row + "\n", "?format=jsonl&status=VALID": "",
+		"?format=csv": header + "alice@ok.example,UNKNOWN,0,cancelled,retry" + strings.Repeat(",false", 8) + strings.Repeat(",", 7) + "\r\n", "?format=csv&status=VALID,INVALID": header,
 	} {
 		for range 2 {
 			if w := d.ask("GET", "/v1/jobs/"+id+"/results"+query, d.acme, ""); w.Code != 200 || w.Body.String() != want {
@@ -106,7 +111,7 @@ func TestResultsWithoutRows(t *testing.T) {
 			}
 		}
 	}
-	if job := d.job(t, d.acme, id); job["status"] != "cancelled" || job["done"] != 0.0 {
+	if job := d.job(t, d.acme, id); job["status"] != "cancelled" || job["done"] != 1.0 {
 		t.Errorf("the job is %v", job)
 	}
 }

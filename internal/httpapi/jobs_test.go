@@ -274,6 +274,14 @@ func TestSubmittingIsUnderTheLimitsOfTheKey(t *testing.T) {
 	}
 }
 
+func TestAPathWithoutParametersSaysSo(t *testing.T) {
+	d := newDesk(t, nil)
+	w := d.ask("POST", "/v1/jobs?mode=soft", d.acme, `{"emails":["alice@ok.example"]}`)
+	if p := problemOf(t, w); w.Code != 400 || p.Field != "mode" || !strings.HasSuffix(p.Detail, "has none with this method") {
+		t.Errorf("%d, field %q, %q", w.Code, p.Field, p.Detail)
+	}
+}
+
 func TestEstimate(t *testing.T) {
 	d := newDesk(t, nil)
 	const list = `["a@ok.example","A@ok.example ","b@ok.example","c@other.example","d@known.example","no address","no address",""]`

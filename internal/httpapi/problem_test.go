@@ -273,6 +273,7 @@ func sentinels() map[string]struct {
 		"batch.ErrUpload":        {batch.ErrUpload, 400},
 		"intake.ErrList":         {intake.ErrList, 400},
 		"intake.ErrReplaced":     {intake.ErrReplaced, 409},
+		"intake.ErrForbidden":    {intake.ErrForbidden, 500}, // of an upload, which is ours; a job says it in its error
 		"collector.ErrNoResults": {collector.ErrNoResults, 409},
 		"collector.ErrPreparing": {collector.ErrPreparing, 503},
 		"notify.ErrNotFound":     {notify.ErrNotFound, 404},

@@ -112,6 +112,9 @@ func (c *Collector) tell(ctx context.Context, job batch.Job) (batch.Next, error)
 // file of this name has left and this one does not replace goes: nobody shall take
 // it for the answer.
 func (c *Collector) summarize(ctx context.Context, job batch.Job) error {
+	if outdated, err := c.outdated(ctx, job); err != nil || outdated {
+		return err
+	}
 	ending, stale := "summary.json", []string{"error.json"}
 	if job.Status == batch.Failed {
 		ending, stale = "error.json", []string{"csv", "jsonl", "summary.json"}

@@ -364,6 +364,55 @@ func TestADroppedFileLeavesNothingOfTheOneBefore(t *testing.T) {
 	}
 }
 
+// TestAFileThatWasReplacedLeavesNothing: the results under its name are those of the
+// later one, which may end before.
+func TestAFileThatWasReplacedLeavesNothing(t *testing.T) {
+	for claim, read := range map[string]bool{"when its list was read": true, "before its list was read": false} {
+		w := newWorld(t)
+		drop := func(list string) batch.Job {
+			info, err := w.book.Blob.Put(t.Context(), "drop/key1/list.csv", strings.NewReader(list))
+			if err != nil {
+				t.Fatal(err)
+			}
+			job, err := w.book.Create(t.Context(), batch.Draft{
+				Account: "acme", Key: "key1", Deadline: time.Hour, Source: batch.Source{Blob: info.Name, Version: info.Version},
+				Options: batch.Options{Drop: "list.csv", Mode: verify.Full, Policy: verify.DefaultPolicy()},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return job
+		}
+		early, next := drop("early@x.example\n"), ""
+		if read {
+			next = w.steps(w.planner.Step, "ingest", early.ID)
+		}
+		for _, job := range []batch.Job{drop("late@x.example\n"), early} {
+			if job.ID != early.ID || !read {
+				next = w.steps(w.planner.Step, "ingest", job.ID)
+			}
+			if next == "plan" {
+				w.steps(w.planner.Step, "plan", job.ID)
+				w.work(w.load(job.ID))
+				w.steps(w.collector.Step, "collect", job.ID)
+			}
+			w.steps(w.collector.Step, "finish", job.ID)
+		}
+		page, err := w.book.Blob.List(t.Context(), "results/", "", 10)
+		if err != nil || len(page.Blobs) != 3 {
+			t.Errorf("%s: left %v, %v", claim, page.Blobs, err)
+		}
+		file, err := w.book.Open(t.Context(), batch.Delivered("key1", "list.csv", "jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(file)
+		if err = errors.Join(err, file.Close()); err != nil || !strings.Contains(string(text), "late@x.example") {
+			t.Errorf("%s: the results are %s, %v", claim, text, err)
+		}
+	}
+}
+
 // What was posted holds addresses: it is kept no longer than the results, and goes
 // with them.
 func TestWebhooksAreForgottenWithTheirJob(t *testing.T) {
@@ -455,23 +504,28 @@ func TestAListThatCannotBeReadFailsTheJob(t *testing.T) {
 
 func TestAQuotaCountsAddressesOnce(t *testing.T) {
 	w := newWorld(t)
-	over := w.create(longList(1000), batch.Options{Monthly: 950})
+	over := w.create(longList(1000), batch.Options{Monthly: 899})
 	w.steps(w.planner.Step, "ingest", over.ID)
+	w.steps(w.planner.Step, "plan", over.ID)
 	w.steps(w.collector.Step, "finish", over.ID)
-	if job := w.load(over.ID); job.Status != batch.Failed || !strings.Contains(job.Error, "950") {
+	if job := w.load(over.ID); job.Status != batch.Failed || !strings.Contains(job.Error, "900 addresses") || !strings.Contains(job.Error, "899") {
 		t.Errorf("%s: %s", job.Status, job.Error)
 	}
-	job := w.create(longList(1000), batch.Options{Monthly: 1000})
-	w.steps(w.planner.Step, "ingest", job.ID)
-	if next := w.steps(w.planner.Step, "plan", job.ID); next != "drain" {
-		t.Fatalf("after plan comes %s", next)
+	for _, monthly := range []int64{900, 1900} { // 900 of its rows, and then all of them, fit
+		job := w.create(longList(1000), batch.Options{Monthly: monthly})
+		w.steps(w.planner.Step, "ingest", job.ID)
+		if next := w.steps(w.planner.Step, "plan", job.ID); next != "drain" {
+			t.Fatalf("after plan comes %s", next)
+		}
+		if job = w.load(job.ID); job.Charged != 900 {
+			t.Errorf("of a limit of %d %d checks are charged, want 900", monthly, job.Charged)
+		}
 	}
-	// 100 of the 1,000 rows repeat another one, so that 100 checks are left.
 	once := store.Item{Key: store.Key{Part: "test"}}
-	if err := w.meter.Charge(t.Context(), "key1", job.CreatedAt, 101, 1000, once); !errors.Is(err, usage.ErrQuota) {
+	if err := w.meter.Charge(t.Context(), "key1", over.CreatedAt, 101, 1900, once); !errors.Is(err, usage.ErrQuota) {
 		t.Errorf("101 more: %v", err)
 	}
-	if err := w.meter.Charge(t.Context(), "key1", job.CreatedAt, 100, 1000, once); err != nil {
+	if err := w.meter.Charge(t.Context(), "key1", over.CreatedAt, 100, 1900, once); err != nil {
 		t.Errorf("100 more: %v", err)
 	}
 }

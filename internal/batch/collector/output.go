@@ -3,10 +3,12 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"rcpt/internal/batch"
 	"rcpt/internal/batch/results"
+	"rcpt/internal/store"
 )
 
 // output puts the parts of one format one behind the other, and what belongs
@@ -25,7 +27,24 @@ func (c *Collector) output(ctx context.Context, job batch.Job, n int64) error {
 	if job.Options.Drop == "" || format == results.JSON {
 		return nil
 	}
+	if outdated, err := c.outdated(ctx, job); err != nil || outdated {
+		return err
+	}
 	return c.concatenate(ctx, batch.Delivered(job.Key, job.Options.Drop, string(format)), []string{name})
+}
+
+// outdated reports that another file of the same name was dropped since: what its
+// owner finds under that name is to be of the later one, whichever ends first. A
+// file that was taken away has its results all the same.
+func (c *Collector) outdated(ctx context.Context, job batch.Job) (bool, error) {
+	info, err := c.Book.Blob.Stat(ctx, job.Source.Blob)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look at the dropped file: %w", err)
+	}
+	return info.Version != job.Source.Version, nil
 }
 
 // concatenate writes blobs one behind the other into one.

@@ -6,17 +6,22 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"rcpt/internal/batch/rows"
 )
 
 // addressNames are the names of address columns, letters and digits only, the
-// likeliest first.
+// likeliest first. Accents may be missing in a list.
 var addressNames = []string{
 	"email", "emailaddress", "mail", "emails", "mailaddress", "emailaddr", "emailid", "primaryemail", "workemail",
 	"businessemail", "contactemail", "useremail", "customeremail", "subscriberemail", "personalemail", "email1",
-	"emailaddress1", "email1value", "emailadresse", "mailadresse", "adresseemail", "adressemail", "courriel", "correo",
-	"correoelectronico", "indirizzoemail", "endereodeemail", "epost", "epostadress", "epostadresse", "sahkoposti",
-	"почта", "электроннаяпочта", "メールアドレス", "邮箱", "电子邮件",
+	"emailaddress1", "email1value", "emailadresse", "mailadresse", "adresseemail", "adressemail", "adresseélectronique",
+	"adressedecourriel", "courriel", "correo", "correoelectrónico", "direccióndecorreoelectrónico",
+	"indirizzoemail", "postaelettronica", "indirizzodipostaelettronica", "endereçodeemail", "endereçoeletrônico", "emailadres",
+	"epost", "epostadress", "epostadresse", "sähköposti", "sähköpostiosoite", "adresemail", "emailováadresa", "emailcím",
+	"adresădeemail", "eposta", "epostaadresi", "почта", "электроннаяпочта", "адресэлектроннойпочты", "електроннапошта",
+	"メールアドレス", "メール", "eメール", "邮箱", "电子邮件", "电子邮箱", "邮箱地址", "電子郵件", "電郵", "이메일", "이메일주소",
 }
 
 // weakNames name other things, too; they count for a column that holds addresses.
@@ -31,14 +36,9 @@ type column struct {
 
 // rank says how much a name is that of addresses: 0 not at all.
 func (c column) rank() int {
-	plain := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, c.name)
+	plain := plainName(c.name)
 	for i, name := range addressNames {
-		if plain == name {
+		if plain == plainName(name) {
 			return 1000 - i
 		}
 	}
@@ -48,6 +48,17 @@ func (c column) rank() int {
 		}
 	}
 	return 0
+}
+
+// plainName leaves of a name its letters and digits, in lower case and without
+// accents, however those are encoded.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, norm.NFD.String(name))
 }
 
 // looksLikeAddress reports whether a cell has an @ within. Whether it is an
@@ -153,7 +164,7 @@ func (r *Reader) pick(columns []column) (int, error) {
 	case columns[most].addresses == 0:
 		return 0, &Error{Kind: NoEmailColumn, Problem: "no column holds addresses or has a name like email; there are " + namesOf(columns), Fix: "give the name of the column or its number as email_column, or call it email in the list"}
 	case second*2 >= columns[most].addresses:
-		return 0, &Error{Kind: EmailColumns, Problem: "several columns hold addresses and none is named so; there are " + namesOf(columns), Fix: "give the name of the column or its number as email_column, or call it email in the list"}
+		return 0, &Error{Kind: EmailColumns, Problem: "several columns hold addresses and none is named so; there are " + namesOf(columns), Fix: "give the name of the column or its number as email_column, or call it email in the list; to have all of them checked, put each on a line of its own"}
 	}
 	return most, nil
 }

@@ -139,6 +139,23 @@ func TestEveryFormatGivesItsRows(t *testing.T) {
 	}
 }
 
+// TestTheAddressColumnIsKnownInManyLanguages, beside another one that holds
+// addresses, too.
+func TestTheAddressColumnIsKnownInManyLanguages(t *testing.T) {
+	for _, name := range []string{
+		"Email", "E-MAIL ADDRESS", "E-Mail-Adresse", "Adresse e-mail", "Adresse électronique", "Courriel", "Correo electrónico", "correo electronico",
+		"Correo electro\u0301nico", "Dirección de correo electrónico", "Endereço de e-mail", "endereco de email", "Indirizzo e-mail",
+		"Indirizzo di posta elettronica", "E-mailadres", "Sähköposti", "E-postadress", "Adres e-mail", "E-posta", "Электронная почта",
+		"メールアドレス", "电子邮件", "電子郵件", "이메일",
+	} {
+		list := "Owner;" + name + "\nme@x.test;a@x.test\nme@x.test;b@x.test\n"
+		got, layout, err := readAll(list, Options{})
+		if want := []string{`0 "a@x.test" 1"me@x.test" 1"a@x.test"`, `1 "b@x.test" 1"me@x.test" 1"b@x.test"`}; err != nil || layout.Email != 1 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: column %d, %q, %v", name, layout.Email, got, err)
+		}
+	}
+}
+
 func TestShortReadsChangeNothing(t *testing.T) {
 	for _, f := range formats {
 		r, err := Open(func(int64) (io.ReadCloser, error) {

@@ -13,7 +13,7 @@ import (
 
 // Item is one address of a job and the rows in which it stands.
 type Item struct {
-	Email   string          // as given in the first of the rows
+	Email   string          // as given in the first of the rows, or within what is given
 	Address address.Address // zero: Email is no address
 	Rows    rows.Numbers
 }
@@ -108,10 +108,10 @@ func Distinct(entries iter.Seq2[Entry, error]) ([]*Item, error) {
 		if err != nil {
 			return nil, err
 		}
-		a, identity := identify(e.Email)
+		email, a, identity := identify(e.Email)
 		item := known[identity]
 		if item == nil {
-			item = &Item{Email: e.Email, Address: a}
+			item = &Item{Email: email, Address: a}
 			known[identity] = item
 			items = append(items, item)
 		}

@@ -99,6 +99,23 @@ func TestDuplicatesAreFoldedIntoTheFirst(t *testing.T) {
 	}
 }
 
+// TestAnAddressInWhatAMailProgramWroteIsAsked, and is the same as without that.
+func TestAnAddressInWhatAMailProgramWroteIsAsked(t *testing.T) {
+	list := []string{
+		"Alice <alice@x.test>", "alice@x.test", "'bob@x.test'", `"Doe, C." <c@x.test>`, "mailto:d@x.test", strings.Repeat("E ", 500) + "<e@x.test>",
+		"<f@x.test>", "Two <g@x.test>, <h@x.test>", "Nobody <nobody>", `"alice@x.test" <alice@x.test>`,
+		"Doe, Alice <alice@x.test>", "c@x.test, Bob <bob@x.test>", `"c@x.test", "Bob" <bob@x.test>`,
+	}
+	open, _ := deal(t, 1, list)
+	want := map[string][]int64{
+		"alice@x.test": {0, 1, 9, 10}, "bob@x.test": {2}, "c@x.test": {3}, "d@x.test": {4}, "e@x.test": {5}, "f@x.test": {6},
+		list[7]: {7}, list[8]: {8}, list[11]: {11}, list[12]: {12},
+	}
+	if got := fold(t, open, 1, 1); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestADomainIsInOnePartition(t *testing.T) {
 	var emails []string
 	for i := range 1000 {

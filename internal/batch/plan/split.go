@@ -12,7 +12,7 @@
 //
 // Two rows are one address when address.Identity says so; the first is asked as it
 // is given and answers for all. Texts that are no addresses are folded by
-// themselves.
+// themselves, unless there is an address in them.
 package plan
 
 import (
@@ -58,8 +58,7 @@ func Split(chunk *rows.Reader, n int, to io.Writer) ([]int64, error) {
 		if err != nil {
 			return nil, err
 		}
-		text := clip(row.Email)
-		a, identity := identify(text)
+		text, a, identity := identify(row.Email)
 		domain := a.Domain()
 		if a.IsEmpty() {
 			domain = identity
@@ -84,14 +83,36 @@ func clip(text string) string {
 	return text[:min(len(text), maxText)]
 }
 
-// identify returns what two texts have in common when they are one address. The
-// address is zero when they are none.
-func identify(text string) (a address.Address, identity string) {
-	a, err := address.Parse(text)
+// identify returns what is asked about a row, and what two rows have in common when
+// that is one address. The address is zero when there is none.
+//
+// Where a mail program wrote Alice <alice@example.com>, the address in it is asked.
+// In a form that is a mistake to point out. In a list it is how lists are exported,
+// and INVALID would have the customer drop a mailbox that lives.
+func identify(text string) (asked string, a address.Address, identity string) {
+	asked = clip(text)
+	a, err := address.Parse(asked)
 	if err != nil {
-		return address.Address{}, "\x00" + strings.TrimSpace(text) // no address begins so
+		within, ok := address.Within(unnamed(text))
+		if !ok {
+			return asked, address.Address{}, "\x00" + strings.TrimSpace(asked) // no address begins so
+		}
+		asked, a = within.String(), within
 	}
-	return a, a.Identity()
+	return asked, a, a.Identity()
+}
+
+// unnamed drops the name before brackets (RFC 5322 §3.4), unless it may be another
+// address: what stands in one as "Doe, Alice" <alice@example.com> tells nothing.
+func unnamed(text string) string {
+	text = strings.TrimSpace(text)
+	from := max(0, strings.LastIndexByte(text, '<'))
+	name := strings.TrimSpace(text[:from])
+	quoted := len(name) > 1 && name[0] == '"' && strings.IndexByte(name[1:], '"') == len(name)-2
+	if !quoted && strings.Contains(name, "@") {
+		return text
+	}
+	return text[from:]
 }
 
 func hash(text string) uint64 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -188,15 +189,30 @@ func TestAListMayGoWhenItWasRead(t *testing.T) {
 	}
 }
 
-// broken fails to read files, as a store does now and then.
-type broken struct{ store.Blob }
-
-func (broken) Open(context.Context, string, int64, int64, string) (io.ReadCloser, store.BlobInfo, error) {
-	return nil, store.BlobInfo{}, store.ErrThrottled
+// broken fails to read files.
+type broken struct {
+	store.Blob
+	err error
 }
 
+func (b broken) Open(context.Context, string, int64, int64, string) (io.ReadCloser, store.BlobInfo, error) {
+	return nil, store.BlobInfo{}, b.err
+}
+
+// A person's copy into a drop folder keeps its mode.
+func TestAListThatMayNotBeReadFailsItsJob(t *testing.T) {
+	w := newWorld(t, func(b store.Blob) store.Blob {
+		return broken{b, &fs.PathError{Op: "open", Path: "/data/blob/list", Err: fs.ErrPermission}}
+	})
+	job, _ := w.run(w.create(strings.NewReader(users(10)), batch.Options{}).ID)
+	if job.Status != batch.Failed || !strings.HasPrefix(job.Error, "rcpt is not allowed to read the list") || strings.Contains(job.Error, "/data") {
+		t.Errorf("%s: %s", job.Status, job.Error)
+	}
+}
+
+// What the store does now and then is not the list's fault.
 func TestTroubleOfTheStoreFailsNoJob(t *testing.T) {
-	w := newWorld(t, func(b store.Blob) store.Blob { return broken{b} })
+	w := newWorld(t, func(b store.Blob) store.Blob { return broken{b, store.ErrThrottled} })
 	job := w.create(strings.NewReader(users(10)), batch.Options{})
 	if next, err := w.planner.Step(t.Context(), batch.Step{Step: "ingest", Job: job.ID}); err == nil {
 		t.Errorf("next is %+v", next)

@@ -12,11 +12,13 @@ import (
 	"rcpt/internal/batch/rows"
 )
 
-// Cursors of plan: "deal:<chunk>", then "pass:<partition>:<pass>:<shard>" with
-// the number of the next shard.
+// Cursors of plan: "deal:<chunk>", then for a list that is not charged yet
+// "count:<partition>:<pass>:<addresses>" with how many were found, then
+// "pass:<partition>:<pass>:<shard>" with the number of the next shard.
 const (
-	dealing = "deal:"
-	passing = "pass:"
+	dealing  = "deal:"
+	counting = "count:"
+	passing  = "pass:"
 )
 
 // plan goes on where its cursor says.
@@ -34,7 +36,16 @@ func (p *Planner) plan(ctx context.Context, job batch.Job, cursor string) (batch
 		if err != nil || next != "" {
 			return p.next(job, nextPlan, next), err
 		}
-		cursor = passing + "0:0:0"
+		if cursor = passing + "0:0:0"; job.Charged == 0 {
+			cursor = counting + "0:0:0"
+		}
+	}
+	if at, ok := strings.CutPrefix(cursor, counting); ok {
+		from, err := numbers(at, 3)
+		if err != nil {
+			return batch.Next{}, err
+		}
+		return p.count(ctx, job, place{partition: int(from[0]), pass: int(from[1])}, from[2], span)
 	}
 	at, err := numbers(strings.TrimPrefix(cursor, passing), 3)
 	if err != nil {
@@ -53,6 +64,9 @@ func (p *Planner) deal(ctx context.Context, job batch.Job, chunk int64, span bat
 		}
 	}
 	for from := chunk; chunk < job.Chunks; chunk++ {
+		if err := p.inTime(ctx, job); err != nil {
+			return "", err
+		}
 		if span.Over() && chunk > from { // each call comes further, however little time it has
 			return fmt.Sprintf("%s%d", dealing, chunk), nil
 		}

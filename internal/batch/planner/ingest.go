@@ -10,8 +10,6 @@ import (
 	"rcpt/internal/batch"
 	"rcpt/internal/batch/intake"
 	"rcpt/internal/batch/rows"
-	"rcpt/internal/store"
-	"rcpt/internal/usage"
 )
 
 // ingest reads the list from a chunk on, whose number is the cursor.
@@ -109,21 +107,4 @@ func copyRows(to io.Writer, reader *intake.Reader, row rows.Row, first int64) er
 			return err
 		}
 	}
-}
-
-// ingested charges the key for all rows; what turns out to be the same address
-// is given back by the passes, what is not checked in the end by Book.Finish.
-func (p *Planner) ingested(ctx context.Context, job batch.Job, total int64) (batch.Next, error) {
-	once, note := p.Book.Charge(job, total)
-	err := p.Meter.Charge(ctx, job.Key, job.CreatedAt, total, job.Options.Monthly, once, note)
-	if errors.Is(err, store.ErrCondition) {
-		return batch.Next{}, batch.ErrEnded
-	}
-	if errors.Is(err, usage.ErrQuota) {
-		return p.fail(ctx, job, fmt.Sprintf("the list has %d rows, more than is left of the key's limit of %d checks a month", total, job.Options.Monthly))
-	}
-	if err != nil {
-		return batch.Next{}, err
-	}
-	return p.next(job, nextPlan, ""), nil
 }

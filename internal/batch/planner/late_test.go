@@ -11,6 +11,7 @@ import (
 
 	"rcpt/internal/batch"
 	"rcpt/internal/store"
+	"rcpt/internal/verdict"
 )
 
 // stumbling fails to write a file once.
@@ -52,5 +53,34 @@ func TestPlanningGoesOnFromWhereItFailed(t *testing.T) {
 	}
 	if next, err = w.planner.Step(t.Context(), step); err != nil || next.Next != "drain" {
 		t.Fatalf("in the end: %+v, %v", next, err)
+	}
+}
+
+// TestPlanningEndsAtTheDeadline: what is not planned by then has its place in the
+// results all the same, and nobody is asked about it any more.
+func TestPlanningEndsAtTheDeadline(t *testing.T) {
+	var list strings.Builder
+	for i := range 60_000 { // two partitions
+		fmt.Fprintf(&list, "user%d@d%d.example\n", i, i%900)
+	}
+	for _, step := range []string{"deal:1", "pass:1:0:300"} {
+		w := newWorld(t, nil)
+		job, calls := w.create(strings.NewReader(list.String()), batch.Options{}), 0
+		w.steps(w.planner.Step, "ingest", job.ID, &calls)
+		w.steps(w.planner.Step, "plan", job.ID, &calls)
+		w.late = batch.DefaultDeadline
+		w.looked.Store(0)
+		next, err := w.planner.Step(t.Context(), batch.Step{Step: "plan", Job: job.ID, Cursor: step})
+		if err != nil || next.Next != "collect" {
+			t.Fatalf("at %s: %+v, %v", step, next, err)
+		}
+		w.steps(w.collector.Step, "collect", job.ID, &calls)
+		if _, err := w.collector.Step(t.Context(), batch.Step{Step: "finish", Job: job.ID}); err != nil {
+			t.Fatal(err)
+		}
+		job, err = w.book.Load(t.Context(), job.ID)
+		if err != nil || job.Status != batch.Completed || job.Done.ByReason[verdict.Deadline] != 60_000 {
+			t.Errorf("at %s: %s, %v, %v", step, job.Status, job.Done, err)
+		}
 	}
 }

@@ -36,6 +36,9 @@ func (p *Planner) passes(ctx context.Context, job batch.Job, at place, span batc
 	for from := at; at.partition < len(counts); at.partition, at.pass = at.partition+1, 0 {
 		of := plan.Passes(counts[at.partition])
 		for ; at.pass < of; at.pass++ {
+			if err := p.inTime(ctx, job); err != nil {
+				return batch.Next{}, err
+			}
 			if span.Over() && at != from { // as in deal
 				return p.next(job, nextPlan, at.cursor()), nil
 			}

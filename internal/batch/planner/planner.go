@@ -1,7 +1,8 @@
 // Package planner makes of a list the work of a job: the steps ingest and plan of
 // package batch.
 //
-//	ingest.go    the list becomes numbered rows; how many there are is charged
+//	ingest.go    the list becomes numbered rows
+//	charge.go    how many there are is charged, or how many addresses
 //	deal.go      rows are dealt into partitions by their domains
 //	pass.go      a partition at a time: duplicates folded, what is known answered,
 //	             the rest cut into shards
@@ -83,7 +84,7 @@ func (p *Planner) Step(ctx context.Context, s batch.Step) (batch.Next, error) {
 	switch {
 	case job.Closing == batch.ByFailure:
 		return p.next(job, nextFail, ""), nil
-	case !job.Open():
+	case job.Status.Ended(), !job.Open() && s.Step != nextIngest: // the rows of a cancelled job are in its results, too
 		return p.next(job, nextCollect, ""), nil
 	}
 	var next batch.Next
@@ -99,6 +100,18 @@ func (p *Planner) Step(ctx context.Context, s batch.Step) (batch.Next, error) {
 		return p.next(job, nextCollect, ""), nil
 	}
 	return next, err
+}
+
+// inTime closes the job when its deadline has passed: what is not planned by then
+// is UNKNOWN. batch.ErrEnded when it is closed.
+func (p *Planner) inTime(ctx context.Context, job batch.Job) error {
+	if p.Now().Before(job.Deadline) {
+		return nil
+	}
+	if _, err := p.Book.Close(ctx, job.ID, batch.ByDeadline); err != nil {
+		return err
+	}
+	return batch.ErrEnded
 }
 
 // next says what comes next. The state machine takes no wait of less than a
@@ -124,6 +137,8 @@ func listFault(err error) (why string, ok bool) {
 		return "the list cannot be read: " + fault.Error(), true
 	case errors.Is(err, intake.ErrReplaced):
 		return "the list was replaced after the job was submitted; submit it again", true
+	case errors.Is(err, intake.ErrForbidden):
+		return "rcpt is not allowed to read the list; give it the right to, and submit the list again", true
 	case errors.Is(err, store.ErrNotFound):
 		return "the list is not there; upload it and submit it again", true
 	}

@@ -30,7 +30,10 @@ func (p *Planner) carryOut(ctx context.Context, job batch.Job, at place, done ou
 		}
 		also = append(also, op)
 	}
-	if found.Back = done.Rows - done.Unique; found.Back > 0 {
+	if !job.Folded {
+		found.Back = done.Rows - done.Unique
+	}
+	if found.Back > 0 {
 		also = append(also, p.Meter.GiveBack(job.Key, job.CreatedAt, found.Back))
 	}
 	if err := p.Book.Pass(ctx, job, at.partition, at.pass, found, also...); err != nil {

@@ -9,6 +9,7 @@ import (
 	"rcpt/internal/batch/results"
 	"rcpt/internal/store"
 	"rcpt/internal/usage"
+	"rcpt/internal/verdict"
 )
 
 // What is counted: attempts by how they ended, and addresses answered.
@@ -25,10 +26,14 @@ func (w *Worker) keep(ctx context.Context, job batch.Job, m batch.Message, all f
 	if err != nil {
 		return batch.Mark{}, err
 	}
-	tally := batch.Tally{Checks: int64(len(all.final))}
+	var tally batch.Tally
 	checks := make(map[usage.Check]int64)
 	for _, a := range all.final {
 		tally.Add(a.verdict.Status, a.verdict.Reason, int64(a.rows.Len()))
+		if givenUp(a.verdict.Reason) {
+			continue
+		}
+		tally.Checks++
 		checks[usage.Check{Kind: batch.CheckKind(a.verdict, job.Options.Mode), Outcome: string(a.verdict.Status)}]++
 	}
 	var also []store.Op
@@ -42,6 +47,13 @@ func (w *Worker) keep(ctx context.Context, job batch.Job, m batch.Message, all f
 	stands, err := w.mark(ctx, job, mark, tally, also)
 	w.tell(err, stands, mark, len(all.final))
 	return stands, err
+}
+
+// givenUp reports the reasons of addresses that nobody was asked about, for want of
+// time or for a fault of ours. They are no checks: the customer is not charged for
+// what we did not do.
+func givenUp(r verdict.Reason) bool {
+	return r == verdict.Deadline || r == verdict.Cancelled || r == verdict.Internal
 }
 
 // write writes answers and addresses left under names that nobody else has.

@@ -261,6 +261,40 @@ func TestAnswersComeBeforeTheDeadlineOfTheJob(t *testing.T) {
 	}
 }
 
+// TestWhatNobodyWasAskedAboutIsNoCheck: the queue is long, or the verifier came to
+// half of the shard.
+func TestWhatNobodyWasAskedAboutIsNoCheck(t *testing.T) {
+	for claim, tt := range map[string]struct {
+		late time.Duration
+		want int64
+	}{
+		"all of a shard that comes too late": {time.Minute, 0},
+		"what the verifier did not come to":  {0, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{takes: time.Hour, say: func(_ int, r verify.Request) (verify.Evidence, bool) {
+				switch {
+				case strings.HasPrefix(r.Email, "lost"):
+					return verify.Evidence{Lost: verify.LostDeadline}, true
+				case strings.HasPrefix(r.Email, "left"):
+					return verify.Evidence{}, false // never taken from the stream
+				}
+				e := probed(smtpprobe.Answer{Class: reply.Accepted, Stage: reply.Rcpt, Code: 250})
+				e.Probe.CatchAll = verify.Checks
+				return e, true
+			}}
+			w := newWorld(t, with(s))
+			job := w.job(batch.Draft{Deadline: time.Minute}, []string{"alice@ok.test", "lost@ok.test", "left@ok.test"})
+			time.Sleep(tt.late)
+			w.run(1)
+			w.exact(job.ID, 3)
+			if got := w.load(job.ID); got.Checks != tt.want || w.used() != tt.want || got.Done.ByReason[verdict.Deadline] != 4-2*tt.want {
+				t.Errorf("%s: %d checks of the job, %d of the key, %v", claim, got.Checks, w.used(), got.Done.ByReason)
+			}
+		})
+	}
+}
+
 // TestTheTimeOfTheFunctionBoundsAnAttempt: what it found must be kept before the
 // function ends.
 func TestTheTimeOfTheFunctionBoundsAnAttempt(t *testing.T) {

@@ -54,10 +54,11 @@ func (c Columns) AppendCSV(to []byte, row rows.Row, a *Answer) []byte {
 // endLine puts the line end of RFC 4180 §2 in place of the last comma.
 func endLine(to []byte) []byte { return append(to[:len(to)-1], '\r', '\n') }
 
-// appendCell appends a cell and a comma.
+// appendCell appends a cell and a comma. Where a spreadsheet takes semicolons and
+// tabs for delimiters, too, quotes keep what is behind one within its cell.
 func appendCell(to []byte, text string) []byte {
 	formula := isFormula(text)
-	if !formula && !strings.ContainsAny(text, ",\"\r\n") && strings.TrimSpace(text) == text {
+	if !formula && !strings.ContainsAny(text, ",;\t\"\r\n") && strings.TrimSpace(text) == text {
 		return append(append(to, text...), ',')
 	}
 	to = append(to, '"')

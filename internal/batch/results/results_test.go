@@ -84,8 +84,8 @@ func TestFormulasAreDefused(t *testing.T) {
 	for cell, want := range map[string]string{
 		"=1+1": `"'=1+1"`, "+cmd|' /C calc'!A0": `"'+cmd|' /C calc'!A0"`, "-2+3": `"'-2+3"`, "@SUM(A1)": `"'@SUM(A1)"`,
 		"\t=1": "\"'\t=1\"", "\r=1": "\"'\r=1\"", " =1": `"' =1"`, "\u00a0=1": "\"'\u00a0=1\"", "＝1": `"'＝1"`, "-": `"'-"`, "+a@x.test": `"'+a@x.test"`,
-		`=HYPERLINK("a","b")`: `"'=HYPERLINK(""a"",""b"")"`,
-		"-5":                  "-5", "+49 30 123456": "+49 30 123456", "-1.50": "-1.50", "a=b": "a=b", "1-2": "1-2", "": "",
+		`=HYPERLINK("a","b")`: `"'=HYPERLINK(""a"",""b"")"`, "a;=1+1": `"a;=1+1"`, "a\t=1+1": "\"a\t=1+1\"",
+		"-5": "-5", "+49 30 123456": "+49 30 123456", "-1.50": "-1.50", "a=b": "a=b", "1-2": "1-2", "": "",
 	} {
 		if got := string(appendCell(nil, cell)); got != want+"," {
 			t.Errorf("%q is written %s want %s", cell, got, want)
