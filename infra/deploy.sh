@@ -1,6 +1,6 @@
 #!/bin/sh
-# Deploys the stack and prints the first admin key. Needs the AWS CLI and the SAM
-# CLI, and credentials that may create what template.yaml lists.
+# Deploys the stack and prints the first admin key. Needs Go, the AWS CLI and the
+# SAM CLI, and credentials that may create what template.yaml lists.
 #
 #   HELO=probe.example.com MAIL_FROM=verify@example.com make deploy
 #
@@ -11,12 +11,16 @@ cd "$(dirname "$0")/.."
 : "${HELO:?the name of our address, such as probe.example.com}"
 : "${MAIL_FROM:?a mailbox of yours, such as verify@example.com}"
 stack=${STACK:-rcpt}
+for tool in aws sam go; do
+	command -v "$tool" >/dev/null || { echo "make deploy needs the command $tool: README, Deploy" >&2; exit 1; }
+done
 
 # An account that may run few environments at once, as new ones, cannot keep some
 # of them for webhooks: AWS would refuse the stack. Batch jobs must leave it some.
 limit=$(aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions --output text)
 if [ "$limit" -lt 200 ]; then
-	echo "this account may run $limit environments at once: none are kept for webhooks, 2 for batch jobs; ask AWS for 1000"
+	echo "this account may run $limit environments at once: none are kept for webhooks, 2 for batch jobs; ask AWS for 1000,"
+	echo 'then deploy once with OVERRIDES="WebhookConcurrency=100 ProbeConcurrency=20"'
 	OVERRIDES="WebhookConcurrency=0 ProbeConcurrency=2 ${OVERRIDES:-}"
 fi
 
@@ -29,10 +33,18 @@ output() {
 		--query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
 }
 
+key=$(output VaultKey)
+if [ -z "$key" ]; then
+	echo "nothing was deployed" >&2 # the changes were not confirmed
+	exit 1
+fi
+address=$(output EgressAddress)
 echo "API:            $(output Url)"
-echo "egress address: $(output EgressAddress) ($(output EgressAllocation))"
+if [ -n "$address" ]; then
+	echo "egress address: $address ($(output EgressAllocation))"
+fi
 echo "dashboard:      $(output Dashboard)"
+# The CLI finds its region in more places than the environment: the key tells it.
 eval "$(aws configure export-credentials --format env)"
-AWS_REGION=${AWS_REGION:-$(aws configure get region)} \
-	RCPT_CONTROL_TABLE=$(output ControlTable) RCPT_VAULT_KEY=$(output VaultKey) \
+AWS_REGION=$(echo "$key" | cut -d : -f 4) RCPT_CONTROL_TABLE=$(output ControlTable) RCPT_VAULT_KEY=$key \
 	go run ./infra/adminkey

@@ -74,7 +74,7 @@ func job(out io.Writer) error {
 		return fmt.Errorf("batch.json: %w", err)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "1,000,000 rows (reckoned)\tLambda\tDynamoDB\tS3\tSQS\tStates\tlogs\tegress\tUSD\t")
+	_, _ = fmt.Fprintln(table, "1,000,000 rows (reckoned)\tLambda\tDynamoDB\tS3\tSQS\tStates\tlogs\tegress\ttraces\tUSD\t")
 	ways := 0.0
 	for _, asked := range []float64{rows, 0.4 * rows} {
 		shards := asked / perShard
@@ -84,6 +84,7 @@ func job(out io.Writer) error {
 		costs := []float64{
 			attempts*lambdaRequest + w.Seconds*lambdaSecond, w.Reads*readUnit + w.Writes*writeUnit, w.Gets*getRequest + w.Puts*putRequest,
 			w.Messages * queueRequest, w.Transitions * transition, w.Lines * logOctet, asked / perSession * sessionSize * natOctet,
+			attempts * trace,
 		}
 		ways = max(ways, costs[3]+costs[4]+attempts*parts["attempt"].Writes*writeUnit)
 		_, _ = fmt.Fprintf(table, "%.0f %% asked\t", 100*asked/rows)

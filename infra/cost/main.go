@@ -35,13 +35,18 @@ const (
 	logOctet       = 0.50 / 1e9
 	natOctet       = (0.045 + 0.09) / 1e9
 
-	natGateway  = 32.85 // a month
-	natInstance = 3.07  // t4g.nano
+	// Lambda asks X-Ray about each invocation, whose default rule takes the first of
+	// each second and 5 % of the others: all of them where there is less to do.
+	trace = 5.00 / 1e6
+
+	natGateway  = 32.85         // a month
+	natInstance = 3.07 + 8*0.08 // t4g.nano, and its volume of 8 GB
 	address     = 3.65
 	key         = 1.00
 	secret      = 0.40
 	alarm       = 0.10 // for each metric that it looks at
 	metric      = 0.30
+	dashboard   = 3.00
 )
 
 // Durations that no machine of ours can measure: a warm answer and a probe of a
@@ -56,8 +61,15 @@ const (
 // What template.yaml and infra/vpc.yaml watch, and the metrics of our own that are
 // seen in a month with traffic: their number grows with functions and providers.
 const (
-	watched = 43
+	watched = 44
 	metrics = 60
+)
+
+// The queues that Lambda looks into, empty or not: five times at once, 20 s long
+// ("Using Lambda with Amazon SQS", Lambda Developer Guide).
+const (
+	sources = 5
+	polls   = 5 * 30.4 * 24 * 3600 / 20 // a month
 )
 
 func main() {
@@ -67,7 +79,7 @@ func main() {
 		os.Exit(1)
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(out, "1,000 checks\tgateway\tLambda\tDynamoDB\tlogs\tegress\tUSD\t")
+	_, _ = fmt.Fprintln(out, "1,000 checks\tgateway\tLambda\tDynamoDB\tlogs\tegress\ttraces\tUSD\t")
 	for _, kind := range []string{"cached", "soft", "full"} {
 		row(out, kind, measured[kind], kind == "full")
 	}
@@ -88,7 +100,7 @@ func row(out *tabwriter.Writer, kind string, c Call, probes bool) {
 		seconds, octets = probed, session
 	}
 	parts := []float64{
-		gatewayRequest, lambdaRequest + seconds*lambdaSecond, c.Reads*readUnit + c.Writes*writeUnit, c.Lines * logOctet, octets * natOctet,
+		gatewayRequest, lambdaRequest + seconds*lambdaSecond, c.Reads*readUnit + c.Writes*writeUnit, c.Lines * logOctet, octets * natOctet, trace,
 	}
 	_, _ = fmt.Fprintf(out, "%s\t", kind)
 	sum := 0.0
@@ -101,7 +113,7 @@ func row(out *tabwriter.Writer, kind string, c Call, probes bool) {
 
 // month prints what is paid though nobody asks.
 func month(out *os.File) {
-	idle := key + secret + watched*alarm + metrics*metric
+	idle := key + secret + watched*alarm + metrics*metric + dashboard + sources*polls*queueRequest
 	_, _ = fmt.Fprintf(out, "a month, idle: %.2f USD with NatMode gateway, %.2f with instance, %.2f with none\n",
 		idle+natGateway+address, idle+natInstance+address, idle)
 }

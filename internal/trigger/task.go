@@ -38,8 +38,9 @@ func Task[In, Out any](do func(context.Context, In) (Out, error), log *slog.Logg
 }
 
 // Scheduled returns a Lambda handler for a clock. What the event says is of no
-// interest, so none is malformed; the result is nothing. An error is logged and returned; the clock
-// comes again anyway, so the template allows no retries.
+// interest, so none is malformed; the result is nothing. An error is logged and
+// returned: the clock invokes asynchronously, so that Lambda tries twice more within
+// minutes and then puts the event among the dead letters.
 func Scheduled(do func(context.Context) error, log *slog.Logger) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, _ json.RawMessage) (any, error) {
 		err := safely(ctx, log, func() error { return do(ctx) })

@@ -104,8 +104,15 @@ func goesInline(t *testing.T, o owner) {
 		body.URL != "https://rcpt.example.com/v1/jobs/"+j.ID+"/results" {
 		t.Errorf("webhook: got %s", o.w.inbox.at(path)[0].body)
 	}
-	if r := must(t, o.w.jobs, "GET", "/v1/jobs/"+j.ID+"/deliveries", o.secret, "", 200); strings.Count(string(r.body), `"webhook_id"`) > 1 {
+	r := must(t, o.w.jobs, "GET", "/v1/jobs/"+j.ID+"/deliveries", o.secret, "", 200)
+	if strings.Count(string(r.body), `"webhook_id"`) > 1 {
 		t.Errorf("deliveries: %s", r.body)
+	}
+	hooks := len(o.w.inbox.at(path))
+	must(t, o.w.jobs, "POST", "/v1/jobs/"+j.ID+"/deliveries/"+r.at("deliveries.0.id")+"/resend", o.secret, "", 202)
+	eventually(t, "webhook once more", time.Minute, func() bool { return len(o.w.inbox.at(path)) > hooks })
+	if r := must(t, o.w.jobs, "GET", "/v1/jobs/"+j.ID+"/results?format=csv&status=CATCH_ALL", o.secret, "", 200); strings.Count(string(r.body), ",CATCH_ALL,") != 2 {
+		t.Errorf("rows of one status: %s", r.body)
 	}
 	if r := must(t, o.w.jobs, "GET", "/v1/jobs?limit=10", o.secret, "", 200); !strings.Contains(string(r.body), j.ID) {
 		t.Errorf("list of jobs: %s", r.body)

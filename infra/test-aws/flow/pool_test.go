@@ -20,8 +20,9 @@ type pool struct {
 func (s *stack) pool(name string, atOnce int, limit time.Duration) *pool {
 	s.t.Helper()
 	p := &pool{free: make(chan *host.Function, atOnce)}
+	env := s.guarded(name)
 	for range atOnce {
-		f := host.New(host.Config{Name: name, Binary: binary(s.t, name), Env: s.env, Log: s.log, Timeout: limit})
+		f := host.New(host.Config{Name: name, Binary: binary(s.t, name), Env: env, Log: s.log, Timeout: limit})
 		s.t.Cleanup(f.Close)
 		p.free <- f
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"rcpt/infra/statemachine"
+	"rcpt/internal/cloud/cloudtest"
 )
 
 // queue is one of the template's.
@@ -119,6 +120,7 @@ func (s *stack) makeBucket() {
 func (s *stack) makeMachine() {
 	s.t.Helper()
 	definition := strings.NewReplacer("${PlannerArn}", s.arn("planner"), "${CollectorArn}", s.arn("collector")).Replace(string(statemachine.Job))
+	cloudtest.Execute(s.t)
 	client := awssfn.NewFromConfig(s.moto)
 	made, err := client.CreateStateMachine(s.t.Context(), &awssfn.CreateStateMachineInput{
 		Name: aws.String(s.name + "-jobs"), Definition: &definition, RoleArn: aws.String("arn:aws:iam::123456789012:role/rcpt"),

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,7 @@ type stack struct {
 	dynamo aws.Config
 	moto   aws.Config
 	table  string // of control
+	cache  string // the other table
 	key    string // of the vault
 	resources
 }
@@ -50,7 +52,7 @@ func open(t *testing.T, settings ...string) *stack {
 	s := &stack{t: t, dynamo: cloudtest.Config(t, cloudtest.DynamoDBLocal), moto: cloudtest.Config(t, cloudtest.Moto), log: new(journal)}
 	client := dynamodb.NewFromConfig(s.dynamo)
 	s.table = cloudtest.Table(t, client, true)
-	cache := cloudtest.Table(t, client, true)
+	s.cache = cloudtest.Table(t, client, true)
 	made, err := awskms.NewFromConfig(s.moto).CreateKey(t.Context(), &awskms.CreateKeyInput{})
 	if err != nil {
 		t.Fatalf("create key: %v", err)
@@ -66,7 +68,7 @@ func open(t *testing.T, settings ...string) *stack {
 		"AWS_ENDPOINT_URL="+*s.moto.BaseEndpoint,
 		"AWS_ENDPOINT_URL_DYNAMODB="+*s.dynamo.BaseEndpoint,
 		"AWS_XRAY_SDK_DISABLED=TRUE",
-		"RCPT_CONTROL_TABLE="+s.table, "RCPT_CACHE_TABLE="+cache, "RCPT_VAULT_KEY="+s.key, "RCPT_BUCKET="+s.bucket,
+		"RCPT_CONTROL_TABLE="+s.table, "RCPT_CACHE_TABLE="+s.cache, "RCPT_VAULT_KEY="+s.key, "RCPT_BUCKET="+s.bucket,
 		"RCPT_PROBE_QUEUE="+s.queues["ProbeQueue"].url, "RCPT_DELIVERY_QUEUE="+s.queues["DeliveryQueue"].url,
 		"RCPT_VENDOR_QUEUE="+s.queues["VendorQueue"].url, "RCPT_STATE_MACHINE="+s.machine,
 		"RCPT_SECRET=a-secret-of-no-installation-but-this-one", "RCPT_SIM=on",
@@ -76,10 +78,11 @@ func open(t *testing.T, settings ...string) *stack {
 	return s
 }
 
-// function starts one environment of a function.
+// function starts one environment of a function, which may do what its role
+// allows.
 func (s *stack) function(name string) *host.Function {
 	s.t.Helper()
-	f := host.New(host.Config{Name: name, Binary: binary(s.t, name), Env: s.env, Log: s.log})
+	f := host.New(host.Config{Name: name, Binary: binary(s.t, name), Env: s.guarded(name), Log: s.log})
 	s.t.Cleanup(f.Close)
 	return f
 }
@@ -147,6 +150,34 @@ func (r response) field(name string) string {
 		return ""
 	}
 	return fmt.Sprint(fields[name])
+}
+
+// at returns a field of the body by its path, such as keys.0.id, as text; all of it
+// for "*".
+func (r response) at(path string) string {
+	if path == "*" {
+		return string(r.body)
+	}
+	var value any
+	if json.Unmarshal(r.body, &value) != nil {
+		return ""
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		switch inside := value.(type) {
+		case map[string]any:
+			value = inside[name]
+		case []any:
+			n, err := strconv.Atoi(name)
+			if err != nil || n >= len(inside) {
+				return ""
+			}
+			value = inside[n]
+		default:
+			return ""
+		}
+	}
+	text, _ := value.(string)
+	return text
 }
 
 // ask sends one HTTP request through the form that API Gateway gives it.

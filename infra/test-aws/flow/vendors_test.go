@@ -72,6 +72,7 @@ func TestVendors(t *testing.T) {
 	t.Run("door", func(t *testing.T) { vendorsAnswer(t, f, account, owner("door")) })
 	t.Run("moved", func(t *testing.T) { movedKeyStaysShut(t, s, f, double, owner("victim"), owner("thief")) })
 	t.Run("rest", func(t *testing.T) { queueFinishes(t, s, f, double, owner("rest")) })
+	t.Run("realtime", func(t *testing.T) { checksAreLogged(t, s, f, owner("realtime")) })
 	t.Run("secrets", func(t *testing.T) { nothingIsInClear(t, s) })
 }
 
@@ -144,6 +145,22 @@ func movedKeyStaysShut(t *testing.T, s *stack, f *host.Function, double *vendord
 	move("VEN#victim") // it is the account alone that keeps it shut
 	if r := must(t, s.function("providers"), "POST", verifiers+"verify", victim, `{"email":"ok@b.example"}`, 200); r.field("provider") != "hunter" {
 		t.Errorf("back where it was: got %s", r.body)
+	}
+}
+
+// checksAreLogged: what a check in real time had from vendors is in the log, with
+// what was known already.
+func checksAreLogged(t *testing.T, s *stack, f *host.Function, key string) {
+	must(t, f, "POST", verifiers+"providers", key, `{"provider":"reoon","api_key":"good`+vendorKey+`"}`, 201)
+	verify := s.function("verify")
+	for range 2 {
+		r := must(t, verify, "POST", "/v1/verify", key, `{"email":"ok@blocked.test","vendors":"on_unknown"}`, 200)
+		if r.field("reason") != "vendor_verified" {
+			t.Errorf("got %s, want a verdict of the vendor", r.body)
+		}
+	}
+	if r := must(t, f, "GET", verifiers+"log", key, "", 200); strings.Count(string(r.body), `"id"`) != 2 {
+		t.Errorf("log: got %s, want two verifications", r.body)
 	}
 }
 
@@ -220,5 +237,12 @@ func goesToVendors(t *testing.T, o owner) {
 	}
 	if got := o.w.double.Emails("zerobounce"); len(got) != 2 {
 		t.Errorf("the vendor was asked about %v", got)
+	}
+	again := o.submit(t, map[string]any{"emails": emails, "deadline": "2m", "vendors": "on_unknown"}, nil)
+	if got := o.rows(t, o.ended(t, again.ID, "completed")); !reflect.DeepEqual(got, want) {
+		t.Errorf("results of the same list again:\ngot  %v\nwant %v", got, want)
+	}
+	if r := must(t, o.w.providers, "GET", verifiers+"log", o.secret, "", 200); strings.Count(string(r.body), `"id"`) != 4 {
+		t.Errorf("log: got %s, want two verifications of each list", r.body)
 	}
 }

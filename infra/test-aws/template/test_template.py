@@ -39,22 +39,37 @@ class EveryNatMode(unittest.TestCase):
         inside = {name for name, f in s.of("AWS::Lambda::Function").items() if "VpcConfig" in f["Properties"]}
         self.assertEqual(inside, {"VerifyFunction", "ProberFunction", "EgressCheckFunction"})
 
-    def test_port_25_is_checked_where_it_can_be_open_and_somebody_is_named(self):
-        for mode, named, checked in [("gateway", "mx.example.com:25", True), ("instance", "mx.example.com:25", True),
-                                     ("gateway", "", False), ("none", "mx.example.com:25", False)]:
-            with self.subTest(mode=mode, named=named):
-                s = stack(NatMode=mode, EgressCheck=named)
-                self.assertEqual("EgressCheckFunction" in s.resources, checked)
+    def test_port_25_is_checked_where_somebody_is_named(self):
+        for mode in ("gateway", "instance"):
+            for named, checked in {"mx.example.com:25": True, "": False}.items():
+                with self.subTest(mode=mode, named=named):
+                    s = stack(NatMode=mode, EgressCheck=named)
+                    self.assertEqual("EgressCheckFunction" in s.resources, checked)
+                    self.assertEqual({"EgressClosed", "EgressUnchecked"} <= set(s.resources), checked)
+                    if checked:
+                        self.assertEqual(self.egress(s)["RCPT_EGRESS_CHECK"], named)
+
+    def test_without_a_network_port_25_is_known_to_be_closed(self):
+        # Else each check would wait for a connection that AWS never lets through.
+        for named in ("mx.example.com:25", ""):
+            s = stack(NatMode="none", EgressCheck=named, EgressLists="dnsbl.example")
+            self.assertEqual({k: v for k, v in self.egress(s).items() if "EGRESS" in k}, {"RCPT_EGRESS_CHECK": "192.0.2.25:25"})
+            self.assertFalse({"EgressClosed", "EgressUnchecked"} & set(s.resources))
+
+    def egress(self, s):
+        return s.properties("EgressCheckFunction")["Environment"]["Variables"]
 
     def test_nothing_else_depends_on_the_mode(self):
         def rest(mode):
-            s = stack(NatMode=mode)
+            s = stack(NatMode=mode, EgressCheck="mx.example.com:25")
             for f in s.of("AWS::Lambda::Function").values():
                 f["Properties"].pop("VpcConfig", None)
+            for name in [name for name in self.egress(s) if "EGRESS" in name]:
+                self.egress(s).pop(name)
             roles = {"arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"}
             for r in s.of("AWS::IAM::Role").values():
                 r["Properties"]["ManagedPolicyArns"] = sorted(set(r["Properties"].get("ManagedPolicyArns", [])) - roles)
-            return {name: r for name, r in s.resources.items() if r["Type"] != "AWS::CloudFormation::Stack"}
+            return {n: r for n, r in s.resources.items() if n not in ("Network", "EgressClosed", "EgressUnchecked")}
 
         self.assertEqual(rest("gateway"), rest("none"))
         self.assertEqual(rest("instance"), rest("none"))
@@ -100,6 +115,36 @@ class Network(unittest.TestCase):
         self.assertEqual({e["Properties"]["ServiceName"]["Fn::Sub"].rsplit(".", 1)[1] for e in endpoints}, {"dynamodb", "s3"})
         for e in endpoints:
             self.assertEqual([ref(t) for t in e["Properties"]["RouteTableIds"]], ["PrivateRoutes"])
+
+
+class Parameters(unittest.TestCase):
+    """What functions could not start with is refused before it is deployed."""
+
+    GOOD = {
+        "Helo": ["probe.example.com"],
+        "MailFrom": ["verify@example.com"],
+        "EgressCheck": ["", "mx.example.com:25", "mx1.example.net:25,mx.example.org:25", "mx.example.com:25, [2001:db8::1]:25"],
+        "EgressLists": ["", "dnsbl.example", "k3y.zen.dq.example.net, other.example"],
+        "PublicUrl": ["", "https://verify.example.com", "https://example.com:8443/rcpt/"],
+        "AlarmEmail": ["", "ops@example.com"],
+    }
+    BAD = {
+        "Helo": ["", "localhost", "a b.example"],
+        "MailFrom": ["", "verify", "a@b@c"],
+        "EgressCheck": ["mx.example.com", "mx.example.com:smtp", "mx.example.com:25,", "https://mx.example.com:25"],
+        "EgressLists": ["dnsbl", "https://dnsbl.example", "a.example,"],
+        "PublicUrl": ["verify.example.com", "ftp://example.com", "https://example.com/?a=b", "https://user@example.com"],
+        "AlarmEmail": ["ops", "ops@example.com more@example.com"],
+    }
+
+    def test_patterns(self):
+        parameters = load("template.yaml")["Parameters"]
+        for name, values in self.GOOD.items():
+            for value in values:
+                self.assertTrue(re.fullmatch(parameters[name]["AllowedPattern"], value), f"{name}={value}")
+        for name, values in self.BAD.items():
+            for value in values:
+                self.assertFalse(re.fullmatch(parameters[name]["AllowedPattern"], value), f"{name}={value}")
 
 
 class Functions(unittest.TestCase):
@@ -157,6 +202,14 @@ class Alarms(unittest.TestCase):
                 self.assertTrue(alarm["Properties"].get("AlarmActions"), name)
                 self.assertGreater(len(alarm["Properties"]["AlarmDescription"]), 40, name)
 
+    def test_whoever_asks_mail_servers_is_watched_for_being_listed(self):
+        s = stack()
+        asking = {name.removesuffix("Function").lower() for name, f in s.of("AWS::Lambda::Function").items()
+                  if "RCPT_HELO" in f["Properties"]["Environment"]["Variables"]}
+        watched = {d["Value"] for m in s.properties("BreakerOpened")["Metrics"] if "MetricStat" in m
+                   for d in m["MetricStat"]["Metric"]["Dimensions"] if d["Name"] == "Function"}
+        self.assertEqual(watched, asking)
+
     def test_cloudwatch_may_write_to_the_topic(self):
         # It may not use alias/aws/sns, whose policy nobody can change.
         self.assertNotIn("KmsMasterKeyId", stack().properties("Alarms"))
@@ -184,7 +237,7 @@ class Roles(unittest.TestCase):
 
     MAY = {
         "VerifyFunctionRole": {
-            "ControlTable": READ | CHANGE,
+            "ControlTable": READ | CHANGE | MANY,
             "CacheTable": READ | CHANGE | MANY,
             "${Bucket.Arn}/lists/*": LOOK,
             "Bucket": {"s3:ListBucket"},
@@ -217,7 +270,7 @@ class Roles(unittest.TestCase):
         },
         "JobsFunctionRole": {
             "ControlTable": READ | CHANGE,
-            "CacheTable": READ,
+            "CacheTable": {"dynamodb:BatchGetItem"},
             "${Bucket.Arn}/jobs/*": KEEP | REMOVE,
             "${Bucket.Arn}/uploads/*": KEEP | REMOVE,
             "${Bucket.Arn}/deliveries/*": KEEP | REMOVE,
@@ -231,7 +284,6 @@ class Roles(unittest.TestCase):
         "DropFolderFunctionRole": {
             "DropQueue": TAKE,
             "ControlTable": READ | TRANSACT,
-            "${Bucket.Arn}/drop/*": LOOK,
             "${Bucket.Arn}/results/*": KEEP,
             "Bucket": {"s3:ListBucket"},
             "ProbeQueue": SEND,
@@ -239,7 +291,7 @@ class Roles(unittest.TestCase):
         },
         "PlannerFunctionRole": {
             "ControlTable": READ | TRANSACT,
-            "CacheTable": READ | CHANGE | MANY,
+            "CacheTable": {"dynamodb:BatchGetItem"},
             "${Bucket.Arn}/jobs/*": KEEP,
             "${Bucket.Arn}/uploads/*": LOOK,
             "${Bucket.Arn}/drop/*": LOOK,
@@ -248,7 +300,7 @@ class Roles(unittest.TestCase):
             "ProbeQueue": SEND,
         },
         "ProberFunctionRole": {
-            "ControlTable": READ | TRANSACT,
+            "ControlTable": READ | TRANSACT | MANY,
             "CacheTable": READ | CHANGE | MANY,
             "${Bucket.Arn}/jobs/*": KEEP,
             "${Bucket.Arn}/deliveries/*": KEEP,
@@ -274,6 +326,7 @@ class Roles(unittest.TestCase):
             "ControlTable": READ | CHANGE,
             "${Bucket.Arn}/jobs/*": KEEP | REMOVE,
             "${Bucket.Arn}/uploads/*": KEEP | REMOVE,
+            "${Bucket.Arn}/drop/*": LOOK,
             "${Bucket.Arn}/results/*": KEEP | REMOVE,
             "${Bucket.Arn}/deliveries/*": KEEP | REMOVE,
             "Bucket": {"s3:ListBucket"},
@@ -282,7 +335,7 @@ class Roles(unittest.TestCase):
             MACHINE: TOKEN,
         },
         "NotifierFunctionRole": {
-            "ControlTable": READ | TRANSACT,
+            "ControlTable": WRITE | {"dynamodb:GetItem", "dynamodb:BatchGetItem"},
             "${Bucket.Arn}/deliveries/*": LOOK,
             "Bucket": {"s3:ListBucket"},
             "DeliveryQueue": TAKE | SEND,
@@ -297,12 +350,12 @@ class Roles(unittest.TestCase):
             },
         },
         "RefresherFunctionRole": {
-            "${Bucket.Arn}/lists/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+            "${Bucket.Arn}/lists/*": KEEP | REMOVE,
             "Bucket": {"s3:ListBucket"},
             "MissedSchedules": SEND,
         },
         "EgressCheckFunctionRole": {
-            "CacheTable": READ | WRITE,
+            "CacheTable": {"dynamodb:GetItem", "dynamodb:PutItem"},
             "MissedSchedules": SEND,
         },
         "RefresherFunctionDailyRole": {"RefresherFunction": {"lambda:InvokeFunction"}},
@@ -464,6 +517,21 @@ class Jobs(unittest.TestCase):
         return stack(**parameters).properties("Bucket")["LifecycleConfiguration"]["Rules"]
 
 
+class Cost(unittest.TestCase):
+    """infra/cost reckons with what is deployed."""
+
+    def reckoned(self, name):
+        return int(re.search(rf"\b{name}\s+= (\d+)", (ROOT / "infra/cost/main.go").read_text())[1])
+
+    def test_alarms_are_paid_for_by_the_metrics_they_look_at(self):
+        network = Stack(load("infra/vpc.yaml"), {"NatMode": "gateway", "Alarms": "topic"})
+        alarms = [a["Properties"] for s in (stack(EgressCheck="mx.example.com:25"), network) for a in s.of("AWS::CloudWatch::Alarm").values()]
+        self.assertEqual(sum(len([m for m in a["Metrics"] if "MetricStat" in m]) if "Metrics" in a else 1 for a in alarms), self.reckoned("watched"))
+
+    def test_queues_are_looked_into_though_they_are_empty(self):
+        self.assertEqual(len(stack().of("AWS::Lambda::EventSourceMapping")), self.reckoned("sources"))
+
+
 class Circles(unittest.TestCase):
     def test_no_resource_waits_for_itself(self):
         # CloudFormation refuses circles; cfn-lint misses those through the API.
@@ -529,8 +597,13 @@ class Api(unittest.TestCase):
 
     def test_gateway_does_not_throttle(self):
         # An ESP's webhook that meets a gateway's 429 is lost (SNS); limits are ours to set, per key.
-        settings = self.stack.properties("ApiApiGatewayDefaultStage")["DefaultRouteSettings"]
-        self.assertNotIn("ThrottlingRateLimit", settings)
+        stage = self.stack.properties("ApiApiGatewayDefaultStage")
+        for settings in (stage.get("DefaultRouteSettings", {}), *stage.get("RouteSettings", {}).values()):
+            self.assertNotIn("ThrottlingRateLimit", settings)
+
+    def test_routes_have_no_metrics_of_their_own(self):
+        # They are paid for like ours, six for each of thirty routes ("Monitor CloudWatch metrics for HTTP APIs").
+        self.assertNotIn("DefaultRouteSettings", self.stack.properties("ApiApiGatewayDefaultStage"))
 
 
 class Storage(unittest.TestCase):

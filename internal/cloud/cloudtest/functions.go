@@ -27,11 +27,23 @@ const MotoCalls = "RCPT_TEST_MOTO_CALLS"
 // FaultName, under that.
 type Function func(ctx context.Context, input []byte) ([]byte, error)
 
+// Execute switches on that moto executes state machines. Those made before are none
+// that it then knows.
+func Execute(t testing.TB) {
+	t.Helper()
+	settings := `{"stepfunctions":{"execute_state_machine":true},"lambda":{"use_docker":false}}`
+	answer, err := http.Post(*Config(t, Moto).BaseEndpoint+"/moto-api/config", "application/json", strings.NewReader(settings))
+	if err != nil {
+		t.Fatalf("configure moto: %v", err)
+	}
+	_ = answer.Body.Close()
+}
+
 // Functions makes moto's state machines call these functions, by name, until the
-// test is over; all other calls of theirs go to moto. It switches on that moto
-// executes state machines at all.
+// test is over; all other calls of theirs go to moto. It is Execute, too.
 func Functions(t testing.TB, functions map[string]Function) {
 	t.Helper()
+	Execute(t)
 	moto, err := url.Parse(*Config(t, Moto).BaseEndpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -40,12 +52,6 @@ func Functions(t testing.TB, functions map[string]Function) {
 	if address == "" {
 		t.Fatalf("%s is not set although %s is", MotoCalls, Moto)
 	}
-	settings := `{"stepfunctions":{"execute_state_machine":true},"lambda":{"use_docker":false}}`
-	answer, err := http.Post(moto.JoinPath("moto-api/config").String(), "application/json", strings.NewReader(settings))
-	if err != nil {
-		t.Fatalf("configure moto: %v", err)
-	}
-	_ = answer.Body.Close()
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatalf("listen where moto calls: %v", err)
