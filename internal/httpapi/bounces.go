@@ -184,19 +184,23 @@ func (a *api) showBounce(w http.ResponseWriter, r *http.Request, c *call) error 
 
 // deleteBounce answers DELETE /v1/bounces/{bounce}.
 func (a *api) deleteBounce(w http.ResponseWriter, r *http.Request, c *call) error {
-	if err := a.Overlay.Delete(r.Context(), overlayKey(c.key), r.PathValue("bounce")); err != nil {
+	id := r.PathValue("bounce")
+	if err := a.Overlay.Delete(r.Context(), overlayKey(c.key), id); err != nil {
 		return err
 	}
 	if err := a.Book.Log(keys.ActingAs(r.Context(), c.key.ID), c.key, "bounces"); err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return writeJSON(w, http.StatusOK, struct {
+		ID      string `json:"id"`
+		Deleted bool   `json:"deleted"`
+	}{id, true})
 }
 
-// eraseAddress answers DELETE /v1/addresses: nothing that the key knows of the
-// address stays. The address stands in the body, for paths are logged on the way
-// to us.
+// eraseAddress answers DELETE /v1/addresses: what was reported of the address
+// goes, and what is cached of it. What the key itself decided stays: suppressions
+// and members of sequences. The address stands in the body, for paths are logged
+// on the way to us.
 func (a *api) eraseAddress(w http.ResponseWriter, r *http.Request, c *call) error {
 	body, err := readBody(w, r, maxQuestion)
 	if err != nil {

@@ -35,7 +35,23 @@ type checked struct {
 	Suggestion string         `json:"suggestion,omitempty"`
 	Score      int            `json:"score"` // 0 to 100, calibrated chance of delivery in percent
 	Action     verdict.Action `json:"action"`
+	Policy     string         `json:"policy"` // the policy that chose the action
 	Strict     strict         `json:"strict"`
+
+	// As in verdict.Verdict, so that one call returns every signal.
+	DisposableTier   string           `json:"disposable_tier,omitempty"`
+	DisposableSource verdict.Source   `json:"disposable_source,omitempty"`
+	RoleClass        string           `json:"role_class,omitempty"`
+	Relay            bool             `json:"relay"`
+	RelayName        string           `json:"relay_name,omitempty"`
+	ClosedProvider   bool             `json:"closed_provider"`
+	TrapRisk         verdict.TrapRisk `json:"trap_risk,omitempty"`
+	Tag              string           `json:"tag,omitempty"`
+	Canonical        string           `json:"canonical,omitempty"`
+	TypoOf           string           `json:"typo_of,omitempty"`
+	TypoCertainty    string           `json:"typo_certainty,omitempty"`
+	MXHost           string           `json:"mx_host,omitempty"`
+	MXProvider       string           `json:"mx_provider,omitempty"`
 
 	MXFound      bool                `json:"mx_found"`
 	Lists        []verdict.ListMatch `json:"list_matches,omitempty"`
@@ -65,14 +81,28 @@ func checkOf(v verdict.Verdict) checked {
 		Email: v.Email, Result: result(v.Status), Reason: v.Reason, ReasonMessage: reasonMessage(v),
 		AccountHistory: v.AccountHistory,
 		Status:         v.Status, Disposable: v.Disposable, Role: v.Role, Free: v.FreeProvider, CatchAll: v.CatchAll,
-		SpamTrap: v.SpamTrap, Suggestion: v.Suggestion, Score: v.Score, Action: v.Action,
+		SpamTrap: v.SpamTrap, Suggestion: v.Suggestion, Score: v.Score, Action: v.Action, Policy: v.Policy,
 		Strict: strict{
-			Role: v.Role, PlusTag: v.Tag != "", Relay: v.Relay, Free: v.FreeProvider,
-			DisposableSuspected: v.Disposable && v.Status != verdict.Disposable,
+			Role: v.Role, PlusTag: v.Tag != "", Relay: v.Relay, Free: v.FreeProvider, DisposableSuspected: suspected(v),
 		},
+		DisposableTier: v.DisposableTier, DisposableSource: v.DisposableSource, RoleClass: v.RoleClass,
+		Relay: v.Relay, RelayName: v.RelayName, ClosedProvider: v.ClosedProvider, TrapRisk: v.TrapRisk,
+		Tag: v.Tag, Canonical: v.Canonical, TypoOf: v.TypoOf, TypoCertainty: v.TypoCertainty,
+		MXHost: v.MXHost, MXProvider: v.MXProvider,
 		MXFound: v.MXFound, Lists: v.Lists, ListVersion: v.ListVersion, ListAgeHours: v.ListAgeHours, CheckedAt: v.CheckedAt, Cached: v.Cached, LatencyMS: v.LatencyMS,
 		RetryAt: v.RetryAt, Provider: v.Provider, Detail: v.Detail, Evidence: v.Evidence,
 	}
+}
+
+// suspected reports a listing that is not enough for the status DISPOSABLE. One
+// that is enough may stand behind another status: that of the key's own report, or
+// of a domain that is gone.
+func suspected(v verdict.Verdict) bool {
+	switch {
+	case !v.Disposable, v.Status == verdict.Disposable, v.DisposableSource == verdict.ByKey, v.DisposableSource == verdict.ByMX:
+		return false
+	}
+	return v.DisposableTier != "curated" && v.DisposableTier != "several_families"
 }
 
 // result is the status in the words of /v1/check.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,15 +31,15 @@ func TestCheckHasTheShapeOfTheMission(t *testing.T) {
 	occurred := time.Date(2026, 5, 13, 10, 0, 0, 0, time.UTC)
 	got := checkJSONOf(t, verdict.Verdict{
 		Email: "user@example.com", Status: verdict.Invalid, Score: 2, Reason: verdict.PreviouslyBounced, Action: verdict.Block,
-		MXFound: true, ListVersion: "7", ListAgeHours: 36, CheckedAt: noon, LatencyMS: 3,
+		Policy: "default", MXFound: true, ListVersion: "7", ListAgeHours: 36, CheckedAt: noon, LatencyMS: 3,
 		AccountHistory: verdict.History{Matched: true, PreviousReason: "hard_bounce", OccurredAt: &occurred, Count: 1},
 	})
 	want := `{"email":"user@example.com","result":"undeliverable","reason":"previously_bounced",` +
 		`"reason_message":"This address bounced when you last sent to it. Do not retry.",` +
 		`"account_history":{"matched":true,"previous_reason":"hard_bounce","occurred_at":"2026-05-13T10:00:00Z","count":1},` +
-		`"status":"INVALID","disposable":false,"role":false,"free":false,"catch_all":false,"spam_trap":false,"score":2,"action":"block",` +
+		`"status":"INVALID","disposable":false,"role":false,"free":false,"catch_all":false,"spam_trap":false,"score":2,"action":"block","policy":"default",` +
 		`"strict":{"role":false,"plus_tag":false,"relay":false,"free":false,"disposable_suspected":false},` +
-		`"mx_found":true,"list_version":"7","list_age_hours":36,"checked_at":"2026-11-13T12:00:00Z","cached":false,"latency_ms":3}` + "\n"
+		`"relay":false,"closed_provider":false,"mx_found":true,"list_version":"7","list_age_hours":36,"checked_at":"2026-11-13T12:00:00Z","cached":false,"latency_ms":3}` + "\n"
 	if got != want {
 		t.Errorf("the answer is\n%s want\n%s", got, want)
 	}
@@ -49,24 +50,64 @@ func TestCheckCarriesEverySignal(t *testing.T) {
 	got := checkJSONOf(t, verdict.Verdict{
 		Email: "info+x@example.com", Status: verdict.Risky, Score: 40, Reason: verdict.DisposableSuspected, Action: verdict.Warn,
 		Disposable: true, CatchAll: true, FreeProvider: true, MXFound: true, Role: true, Relay: true, SpamTrap: true, Tag: "x",
+		Policy: "b2b", DisposableTier: "aggregator", DisposableSource: verdict.ByList, RoleClass: "support", RelayName: "Hide", ClosedProvider: true,
+		TrapRisk: verdict.ClosedTrap, Canonical: "info@example.com", TypoOf: "example.org", TypoCertainty: verdict.Low,
+		MXHost: "mx.example.com", MXProvider: "Example", Provider: "hunter",
 		Suggestion: "info@example.org", Lists: []verdict.ListMatch{{List: "disposable", Rule: "example.com", Tier: "aggregator"}}, CheckedAt: noon, RetryAt: &retry, Cached: true, Detail: "Because.", Evidence: map[string]int{"n": 1},
 	})
 	want := `{"email":"info+x@example.com","result":"risky","reason":"disposable_suspected",` +
 		`"reason_message":"The domain is on a list of disposable mail services, but not on a sure one.","account_history":{"matched":false},` +
 		`"status":"RISKY","disposable":true,"role":true,"free":true,"catch_all":true,"spam_trap":true,"suggestion":"info@example.org",` +
-		`"score":40,"action":"warn","strict":{"role":true,"plus_tag":true,"relay":true,"free":true,"disposable_suspected":true},` +
+		`"score":40,"action":"warn","policy":"b2b","strict":{"role":true,"plus_tag":true,"relay":true,"free":true,"disposable_suspected":true},` +
+		`"disposable_tier":"aggregator","disposable_source":"list","role_class":"support","relay":true,"relay_name":"Hide","closed_provider":true,` +
+		`"trap_risk":"closed_provider","tag":"x","canonical":"info@example.com","typo_of":"example.org","typo_certainty":"low",` +
+		`"mx_host":"mx.example.com","mx_provider":"Example",` +
 		`"mx_found":true,"list_matches":[{"list":"disposable","rule":"example.com","tier":"aggregator"}],"list_version":"","list_age_hours":0,` +
 		`"checked_at":"2026-11-13T12:00:00Z","cached":true,"latency_ms":0,"retry_at":"2026-11-13T12:01:00Z",` +
-		`"detail":"Because.","evidence":{"n":1}}` + "\n"
+		`"provider":"hunter","detail":"Because.","evidence":{"n":1}}` + "\n"
 	if got != want {
 		t.Errorf("the answer is\n%s want\n%s", got, want)
 	}
 }
 
 func TestSurelyDisposableIsNotSuspected(t *testing.T) {
-	c := checkOf(verdict.Verdict{Status: verdict.Disposable, Disposable: true})
-	if !c.Disposable || c.Strict.DisposableSuspected {
-		t.Errorf("disposable %t, suspected %t", c.Disposable, c.Strict.DisposableSuspected)
+	for _, c := range []struct {
+		claim string
+		v     verdict.Verdict
+		want  bool
+	}{
+		{"what is DISPOSABLE", verdict.Verdict{Status: verdict.Disposable}, false},
+		{"a sure listing behind a report", verdict.Verdict{Status: verdict.Invalid, DisposableSource: verdict.ByList, DisposableTier: "curated"}, false},
+		{"several lists behind a soft bounce", verdict.Verdict{Status: verdict.Risky, DisposableSource: verdict.ByList, DisposableTier: "several_families"}, false},
+		{"the exchanger behind a report", verdict.Verdict{Status: verdict.Invalid, DisposableSource: verdict.ByMX, DisposableTier: "aggregator"}, false},
+		{"the key's own list", verdict.Verdict{Status: verdict.Invalid, DisposableSource: verdict.ByKey}, false},
+		{"a weak listing", verdict.Verdict{Status: verdict.Risky, DisposableSource: verdict.ByList, DisposableTier: "one_family"}, true},
+		{"a weak listing behind a report", verdict.Verdict{Status: verdict.Invalid, DisposableSource: verdict.ByList, DisposableTier: "aggregator"}, true},
+		{"a vendor", verdict.Verdict{Status: verdict.Risky, DisposableSource: verdict.ByVendor}, true},
+	} {
+		c.v.Disposable = true
+		if got := checkOf(c.v); !got.Disposable || got.Strict.DisposableSuspected != c.want {
+			t.Errorf("%s: disposable %t, suspected %t", c.claim, got.Disposable, got.Strict.DisposableSuspected)
+		}
+	}
+}
+
+// Whatever /v1/verify tells, /v1/check does, too.
+func TestCheckHasEveryFieldOfVerify(t *testing.T) {
+	in := func(value any) map[string]bool {
+		names := make(map[string]bool)
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(value)) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			names[name] = true
+		}
+		return names
+	}
+	check := in(checked{})
+	check["free_provider"] = check["free"]
+	for name := range in(verified{}) {
+		if name != "" && !check[name] {
+			t.Errorf("/v1/check does not tell %s", name)
+		}
 	}
 }
 
@@ -133,7 +174,9 @@ func TestFieldsSharedWithVerifyHaveTheSameValues(t *testing.T) {
 	v := verdict.Verdict{
 		Email: "user@example.com", Status: verdict.Valid, Score: 96, Reason: verdict.SMTPVerified, Action: verdict.Accept,
 		Disposable: true, CatchAll: true, MXFound: true, Role: true, SpamTrap: true, Suggestion: "s", CheckedAt: noon, Cached: true,
-		LatencyMS: 7, Detail: "d",
+		LatencyMS: 7, Detail: "d", Policy: "b2b", DisposableTier: "curated", DisposableSource: verdict.ByList, RoleClass: "sales", Relay: true,
+		RelayName: "r", ClosedProvider: true, TrapRisk: verdict.TypoTrap, Tag: "t", Canonical: "c", TypoOf: "o", TypoCertainty: verdict.High,
+		MXHost: "m", MXProvider: "p", Provider: "hunter",
 	}
 	var one, two map[string]any
 	text, err := json.Marshal(v)
@@ -146,7 +189,8 @@ func TestFieldsSharedWithVerifyHaveTheSameValues(t *testing.T) {
 	if err := json.Unmarshal([]byte(checkJSONOf(t, v)), &two); err != nil {
 		t.Fatal(err)
 	}
-	shared := strings.Fields("email status score reason action disposable catch_all mx_found role spam_trap suggestion checked_at cached latency_ms detail")
+	shared := strings.Fields(`email status score reason action disposable catch_all mx_found role spam_trap suggestion checked_at cached latency_ms detail
+		policy disposable_tier disposable_source role_class relay relay_name closed_provider trap_risk tag canonical typo_of typo_certainty mx_host mx_provider provider`)
 	for _, name := range shared {
 		if one[name] == nil || one[name] != two[name] {
 			t.Errorf("%s is %v in /v1/verify, %v in /v1/check", name, one[name], two[name])

@@ -48,11 +48,14 @@ func readRaw(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error) 
 
 // form reports whether a body was meant as a form, whose sender would be told
 // of a syntax error otherwise. The type alone says little: curl -d names a form
-// whatever it sends.
+// whatever it sends, and no form begins as JSON does.
 func form(contentType string, body []byte) bool {
 	kind, _, _ := mime.ParseMediaType(contentType)
-	return (kind == "application/x-www-form-urlencoded" || strings.HasPrefix(kind, "multipart/")) &&
-		!bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte("{"))
+	if kind != "application/x-www-form-urlencoded" && !strings.HasPrefix(kind, "multipart/") {
+		return false
+	}
+	body = bytes.TrimLeft(body, jsonSpace)
+	return len(body) > 0 && !bytes.HasPrefix(body, []byte(byteOrderMark)) && !strings.ContainsRune(`{["`, rune(body[0]))
 }
 
 // decodeObject reads a JSON object into destinations by field name: *string,
@@ -103,8 +106,33 @@ func decodeFields(object []byte, prefix string, fields map[string]any) error {
 		if json.Unmarshal(wholeNumber(value, into), into) != nil || lacksText(value, into) {
 			return badField(prefix+name, "must be %s", expected(into))
 		}
+		if namedTwice(value, into) {
+			return badField(prefix+name, "has a name twice")
+		}
 	}
 	return nil
+}
+
+// namedTwice reports a name that an object of texts has twice, of which
+// encoding/json would take the last.
+func namedTwice(value []byte, into any) bool {
+	if _, texts := into.(*maybe[map[string]*string]); !texts || value[0] != '{' {
+		return false
+	}
+	seen := make(map[string]bool)
+	dec := json.NewDecoder(bytes.NewReader(value)) // names and texts by turns, between braces
+	for i := 0; ; i++ {
+		token, err := dec.Token()
+		if err != nil {
+			return false // io.EOF: the syntax is right
+		}
+		if name, ok := token.(string); ok && i%2 == 1 {
+			if seen[name] {
+				return true
+			}
+			seen[name] = true
+		}
+	}
 }
 
 // lacksText reports a null among texts, which encoding/json takes for the empty
@@ -167,6 +195,8 @@ func checkJSON(body []byte) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return badRequest("the body ends, at octet %d, before its JSON does", len(body))
+	case errors.As(err, &syntax) && bytes.HasPrefix(body, []byte(byteOrderMark)):
+		return badRequest("the body is not JSON at octet 1, which begins a byte order mark; send it without")
 	case errors.As(err, &syntax):
 		return badRequest("the body is not JSON at octet %d", syntax.Offset)
 	case err != nil:
@@ -216,6 +246,10 @@ func escaped(text []byte) rune {
 
 // jsonSpace is the insignificant whitespace of RFC 8259 §2.
 const jsonSpace = " \t\r\n"
+
+// byteOrderMark is what some editors put before a text. It is no part of JSON
+// (RFC 8259 §8.1) and cannot be seen.
+const byteOrderMark = "\ufeff"
 
 // firstInvalid is the index of the first octet that is not UTF-8, or -1.
 func firstInvalid(text []byte) int {

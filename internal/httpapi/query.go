@@ -30,6 +30,8 @@ func readQuery(r *http.Request, names ...string) (query, error) {
 	q := make(query, len(values))
 	for name, all := range values {
 		switch {
+		case len(names) == 0:
+			return nil, requestError{field: name, detail: "there is no such query parameter; this path has none with this method"}
 		case !slices.Contains(names, name):
 			return nil, requestError{field: name, detail: "there is no such query parameter; there are " + strings.Join(names, ", ")}
 		case len(all) > 1:

@@ -33,7 +33,11 @@ func TestTestKeysSpendNothing(t *testing.T) {
 			t.Errorf("%s answers %d", target, w.Code)
 		}
 	}
-	if c := d.double.Counts("hunter"); c.Checks != 0 || c.Balances != 1 {
+	d.clock = d.clock.Add(2 * creditsAge)
+	if w := d.ask("GET", "/v1/email-verifiers/providers", d.acmeTest, ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"credits_remaining":10000`) {
+		t.Errorf("the keys: %d %s", w.Code, w.Body)
+	}
+	if c := d.double.Counts("hunter"); c.Checks != 0 || c.Balances != 1 { // a test key causes no call at all
 		t.Errorf("the vendor saw %+v", c)
 	}
 }

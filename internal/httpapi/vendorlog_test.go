@@ -53,6 +53,24 @@ func TestLogIsReadBack(t *testing.T) {
 	}
 }
 
+// A test key lies about in the open, and the log is full of customers: it sees
+// what test keys had verified, which is nothing.
+func TestLogIsNotForTestKeys(t *testing.T) {
+	d := newDesk(t, nil)
+	d.addKey(t, d.acme, "zerobounce", "good-key-0123456789")
+	if w := d.ask("POST", "/v1/email-verifiers/verify", d.acme, `{"email":"ok@a.example"}`); w.Code != 200 {
+		t.Fatal(w.Body)
+	}
+	for secret, want := range map[string]string{d.acmeTest: `{"entries":[],"next":null}`, d.acme: "ok@a.example"} {
+		if w := d.ask("GET", "/v1/email-verifiers/log", secret, ""); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%d %s, want %s", w.Code, w.Body, want)
+		}
+	}
+	if w := d.ask("GET", "/v1/email-verifiers/log?state=x", d.acmeTest, ""); w.Code != 400 {
+		t.Errorf("a filter that there is not: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestVendorCostsStandBesideOwnChecks(t *testing.T) {
 	d := newDesk(t, nil)
 	d.addKey(t, d.acme, "zerobounce", "good-key-0123456789")

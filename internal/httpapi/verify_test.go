@@ -116,7 +116,7 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		{"a bare word", `email`, "", "not JSON at octet 1"},
 		{"a form field", `email=a%40b.test`, "", "not JSON at octet 1"},
 		{"a line end in a string", "{\"email\":\"a@b.test\n\"}", "", "not JSON at octet 19"},
-		{"a byte order mark", "\ufeff{}", "", "not JSON at octet 1"},
+		{"a byte order mark", "\ufeff{}", "", "a byte order mark; send it without"},
 		{"a second object", `{"email":"a@b.test"}{"email":"c@d.test"}`, "", "goes on after its JSON, at octet 21"},
 		{"text behind", `{"email":"a@b.test"} x`, "", "goes on after its JSON, at octet 22"},
 		{"Latin-1", "{\"email\":\"j\xf6rg@b.test\"}", "", "not UTF-8 at octet 12"},
@@ -233,6 +233,20 @@ func TestWhatIsNoJSONIsToldWhatToSend(t *testing.T) {
 	r.Header.Set("Content-Encoding", "gzip")
 	if w := serve(t, nil).do(r); w.Code != 400 || !strings.Contains(problemOf(t, w).Detail, "compressed") {
 		t.Errorf("a compressed body answers %d", w.Code)
+	}
+}
+
+// curl -d calls everything a form.
+func TestJSONThatIsNoObjectIsNotTakenForAForm(t *testing.T) {
+	for body, detail := range map[string]string{
+		`["a@b.test"]`: "not a JSON object", ` "a@b.test"`: "not a JSON object", "\ufeff{\"email\":\"a@b.test\"}": "byte order mark", "": "the body is empty",
+	} {
+		r := post(body)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := serve(t, nil).do(r)
+		if p := problemOf(t, w); w.Code != 400 || !strings.Contains(p.Detail, detail) {
+			t.Errorf("%q: %d %q, want %q", body, w.Code, p.Detail, detail)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -54,4 +56,13 @@ func TestWebhookSecretsAreRotatedSoOftenAndNoMore(t *testing.T) {
 	if w := d.ask("POST", "/v1/webhook-secret/rotate", d.acme, `{"overlap":"0s"}`); w.Code != 200 {
 		t.Errorf("an overlap of none answers %d", w.Code)
 	}
+}
+
+// curl -d ” calls nothing a form, too.
+func TestABodyThatMayBeEmptyMayBeAnEmptyForm(t *testing.T) {
+	d := newDesk(t, nil)
+	r := httptest.NewRequest("POST", "/v1/webhook-secret/rotate", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+d.acme)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	object(t, d.do(r), 200)
 }

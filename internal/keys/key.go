@@ -177,7 +177,10 @@ func (k Key) check() error {
 		}
 	}
 	// '#' separates the parts of storage keys.
-	if k.Account == "" || strings.Contains(k.Account, "#") {
+	if k.Account == "" {
+		return wrong("account", "is empty; name the customer")
+	}
+	if strings.Contains(k.Account, "#") {
 		return wrong("account", "is a name without '#'")
 	}
 	if len(k.Policy) > maxPolicy {

@@ -330,6 +330,12 @@ func (oneForEver) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func TestEmptyAccountIsToldAsSuch(t *testing.T) {
+	if _, _, err := open(t, rand.Reader).Create(t.Context(), Draft{}); err == nil || err.Error() != "account is empty; name the customer" {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestDraftsThatMakeNoKey(t *testing.T) {
 	w := open(t, rand.Reader)
 	for claim, c := range map[string]struct {

@@ -67,8 +67,12 @@ func (r *record) history(now time.Time) verdict.History {
 	if r.reason == "" {
 		return verdict.History{}
 	}
-	last := timeOf(r.last)
-	return verdict.History{Matched: true, PreviousReason: string(r.reason), OccurredAt: &last, Count: r.lately(now)}
+	last, history := timeOf(r.last), verdict.History{Matched: true, PreviousReason: string(r.reason), Recent: r.lately(now)}
+	history.OccurredAt = &last
+	for _, n := range r.counts {
+		history.Count += n
+	}
+	return history
 }
 
 const countPrefix = "n_"

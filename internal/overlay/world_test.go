@@ -160,7 +160,10 @@ func (w *world) look(t testing.TB, key, email string) Sight {
 func says(s Sight) string {
 	words := []string{"nothing"}
 	if h := s.History; h.Matched {
-		words = []string{h.PreviousReason, h.OccurredAt.Format(time.DateOnly), fmt.Sprint(h.Count)}
+		words = []string{h.PreviousReason, h.OccurredAt.Format(time.DateOnly), fmt.Sprint(h.Recent)}
+		if h.Count != int64(h.Recent) {
+			words = append(words, fmt.Sprintf("of %d", h.Count))
+		}
 	}
 	if s.Trap {
 		words = append(words, "trap")

@@ -133,7 +133,8 @@ type History struct {
 	Matched        bool       `json:"matched"`
 	PreviousReason string     `json:"previous_reason,omitempty"` // hard_bounce, soft_bounce, spam_complaint, unsubscribe
 	OccurredAt     *time.Time `json:"occurred_at,omitempty"`     // the latest event, UTC
-	Count          int        `json:"count,omitempty"`           // events within the last 30 days
+	Count          int64      `json:"count,omitempty"`           // events in all
+	Recent         int        `json:"count_30_days,omitempty"`   // of those within the last 30 days, counted up to 16
 }
 
 // Source says what makes a domain disposable.

@@ -21,8 +21,8 @@ import (
 //
 // The order: syntax, the key's own reports, the domain, disposable lists, spam
 // trap, the mailbox, and where all that leaves it open a vendor. The first that
-// speaks decides. A slip of the keyboard makes
-// nothing worse than RISKY: if the mailbox exists, somebody may well read it.
+// speaks decides. A slip of the keyboard makes nothing worse than RISKY: if the
+// mailbox exists, somebody may well read it.
 func Decide(e Evidence, p Policy) verdict.Verdict {
 	v := facts(e)
 	v.Status, v.Reason = judge(e)
@@ -35,14 +35,27 @@ func Decide(e Evidence, p Policy) verdict.Verdict {
 	v.RetryAt = retryAt(e, v)
 	v.Score = score(e, v)
 	v.Policy = p.Name
-	v.Action = p.Action(v)
+	v.Action = advise(e, p, v)
 	if v.Reason == verdict.VendorUndecided { // the advice is that of what we know: to wait, if waiting helps
 		asIfAlone := v
 		asIfAlone.Reason = own
-		v.Action = p.Action(asIfAlone)
+		v.Action = advise(e, p, asIfAlone)
 	}
 	v.Detail = detail(e, v)
 	return v
+}
+
+// advise draws the advice for a verdict. A report of the key's own goes before what
+// is known of the domain, but makes the advice no milder.
+func advise(e Evidence, p Policy, v verdict.Verdict) verdict.Action {
+	action := p.Action(v)
+	if _, gone := noMail(e.Route); gone {
+		action = stricter(action, p.Invalid)
+	}
+	if weigh(e.Lists).firm {
+		action = stricter(action, p.Disposable)
+	}
+	return action
 }
 
 // facts copies what stands beside a verdict, whatever it is.

@@ -215,7 +215,7 @@ func TestDecideComparesBareRefusalsWordByWord(t *testing.T) {
 
 func TestDecideKeepsTheOrderOfPrecedence(t *testing.T) {
 	hard := verdict.History{Matched: true, PreviousReason: "hard_bounce", Count: 1}
-	soft := verdict.History{Matched: true, PreviousReason: "soft_bounce", Count: 1}
+	soft := verdict.History{Matched: true, PreviousReason: "soft_bounce", Recent: 1}
 	firm := lists.Disposable{Tier: lists.Curated, Rule: "ok.example"}
 	suspected := lists.Disposable{Tier: lists.Aggregator, Rule: "ok.example"}
 	gone, failed := Route{Status: mx.NXDomain}, Route{Status: mx.Failed}
@@ -242,6 +242,23 @@ func TestDecideKeepsTheOrderOfPrecedence(t *testing.T) {
 		got := Decide(e, DefaultPolicy())
 		if got.Status != step.status || got.Reason != step.reason {
 			t.Errorf("%s: %s %s, want %s %s", step.claim, got.Status, got.Reason, step.status, step.reason)
+		}
+	}
+}
+
+func TestAnOwnReportMakesNothingMilder(t *testing.T) {
+	for claim, add := range map[string]func(*Evidence){
+		"no such domain": func(e *Evidence) { e.Route = Route{Status: mx.NXDomain} },
+		"disposable":     func(e *Evidence) { e.Lists.Disposable = lists.Disposable{Tier: lists.Curated, Rule: "ok.example"} },
+	} {
+		e := probedEvidence(t, Probe{})
+		e.Probe = nil
+		add(&e)
+		alone := Decide(e, DefaultPolicy())
+		e.History = verdict.History{Matched: true, PreviousReason: "soft_bounce", Count: 1, Recent: 1}
+		got := Decide(e, DefaultPolicy())
+		if got.Reason != verdict.PreviouslyBounced || got.Action != alone.Action || got.Action != verdict.Block || got.Score > alone.Score {
+			t.Errorf("%s: %s %s %d with a report, %s %s %d without", claim, got.Reason, got.Action, got.Score, alone.Reason, alone.Action, alone.Score)
 		}
 	}
 }

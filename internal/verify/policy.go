@@ -160,10 +160,10 @@ func (p Policy) Action(v verdict.Verdict) verdict.Action {
 		{v.Role, p.Role}, {v.FreeProvider, p.Free}, {v.Relay, p.Relay}, {v.Tag != "", p.Tag}, {v.SpamTrap, p.SpamTrap},
 		{v.CatchAll, p.CatchAll}, {v.TypoOf != "", p.PossibleTypo},
 		{v.Disposable && v.Status != verdict.Disposable, p.DisposableSuspected},
-		{v.AccountHistory.Matched && v.AccountHistory.PreviousReason == "soft_bounce", p.forSoftBounces(v.AccountHistory.Count)},
+		{v.AccountHistory.Matched && v.AccountHistory.PreviousReason == "soft_bounce", p.forSoftBounces(v.AccountHistory.Recent)},
 	} {
-		if fact.holds && severity(fact.action) > severity(action) {
-			action = fact.action
+		if fact.holds {
+			action = stricter(action, fact.action)
 		}
 	}
 	return action
@@ -192,7 +192,7 @@ func (p Policy) forStatus(v verdict.Verdict) verdict.Action {
 	case verdict.DisposableSuspected:
 		return p.DisposableSuspected
 	case verdict.PreviouslyBounced:
-		return p.forSoftBounces(v.AccountHistory.Count)
+		return p.forSoftBounces(v.AccountHistory.Recent)
 	case verdict.SoftOK:
 		return p.SoftOK
 	case verdict.Greylisted, verdict.Timeout, verdict.RateLimited, verdict.TemporaryFailure, verdict.ConnectionFailed,
@@ -211,6 +211,13 @@ func (p Policy) forSoftBounces(count int) verdict.Action {
 		return p.SoftBouncedRepeated
 	}
 	return p.SoftBounced
+}
+
+func stricter(a, b verdict.Action) verdict.Action {
+	if severity(b) > severity(a) {
+		return b
+	}
+	return a
 }
 
 // severity orders actions; the strictest wins. It is -1 for an unknown word.

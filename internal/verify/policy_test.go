@@ -121,7 +121,7 @@ func TestTheStrictestFindingDecides(t *testing.T) {
 	p.DisposableSuspected, p.SpamTrap, p.CatchAll, p.PossibleTypo = verdict.Review, verdict.Block, verdict.Retry, verdict.Warn
 	valid := verdict.Verdict{Status: verdict.Valid, Reason: verdict.SMTPVerified}
 	soft := func(count int) verdict.History {
-		return verdict.History{Matched: true, PreviousReason: "soft_bounce", Count: count}
+		return verdict.History{Matched: true, PreviousReason: "soft_bounce", Recent: count}
 	}
 	for _, tt := range []struct {
 		claim  string

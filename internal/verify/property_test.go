@@ -70,7 +70,7 @@ func (r anything) evidence() Evidence {
 		e.Syntax, e.Address = &address.SyntaxError{Problem: "no @", Fix: "write one"}, address.Address{}
 	}
 	if r.rarely() {
-		e.History = verdict.History{Matched: true, Count: r.IntN(9),
+		e.History = verdict.History{Matched: true, Recent: r.IntN(9),
 			PreviousReason: pick(r, "hard_bounce", "soft_bounce", "spam_complaint", "unsubscribe")}
 	}
 	if r.rarely() {

@@ -197,7 +197,7 @@ func show(v verdict.Verdict) string {
 		}
 	}
 	if h := v.AccountHistory; h.Matched {
-		fmt.Fprintf(&b, "history: %s, %d, %s before\n", h.PreviousReason, h.Count, v.CheckedAt.Sub(*h.OccurredAt))
+		fmt.Fprintf(&b, "history: %s, %d, %s before\n", h.PreviousReason, h.Recent, v.CheckedAt.Sub(*h.OccurredAt))
 	}
 	for _, row := range v.Lists {
 		fmt.Fprintf(&b, "list %s: %s\n", row.List, strings.Join(slices.DeleteFunc([]string{row.Rule, row.Tier, string(row.Source),

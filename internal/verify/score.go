@@ -9,7 +9,7 @@ func score(e Evidence, v verdict.Verdict) int {
 	s := weight(v.Reason)
 	switch {
 	case v.Reason == verdict.PreviouslyBounced && v.Status == verdict.Risky:
-		s = max(5, 60-15*e.History.Count)
+		s = min(max(5, 60-15*e.History.Recent), behind(e))
 	case v.Reason == verdict.SMTPVerified && v.Role:
 		s -= 2 // read by many or by none
 	case v.Reason == verdict.VendorRisky && e.Vendor.Status == VendorInvalid:
@@ -20,6 +20,18 @@ func score(e Evidence, v verdict.Verdict) int {
 		s -= 25 // a transient reply that names the user as unknown
 	}
 	return s
+}
+
+// behind is what an address scores whose report hides that its domain takes no mail,
+// or is disposable.
+func behind(e Evidence) int {
+	if reason, gone := noMail(e.Route); gone {
+		return weight(reason)
+	}
+	if weigh(e.Lists).firm {
+		return weight(verdict.DisposableDomain)
+	}
+	return 100
 }
 
 func weight(r verdict.Reason) int {

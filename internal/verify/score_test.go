@@ -28,7 +28,7 @@ func TestBetterEvidenceNeverScoresLower(t *testing.T) {
 	missing.Missing = true
 	soft := func(count int) func(*Evidence) {
 		return func(e *Evidence) {
-			e.History = verdict.History{Matched: true, PreviousReason: "soft_bounce", Count: count}
+			e.History = verdict.History{Matched: true, PreviousReason: "soft_bounce", Recent: count}
 		}
 	}
 	hard := func(e *Evidence) { e.History = verdict.History{Matched: true, PreviousReason: "hard_bounce"} }
