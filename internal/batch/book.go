@@ -75,6 +75,10 @@ type Draft struct {
 	// same, too.
 	Once string
 	Body []byte
+
+	// Refused, if it is not nil, is why there may be no new job: the error of
+	// Create, unless the job was kept before.
+	Refused error
 }
 
 // Create keeps a job and begins its execution. A draft that was kept before, by
@@ -84,6 +88,9 @@ type Draft struct {
 func (b *Book) Create(ctx context.Context, d Draft) (Job, error) {
 	if job, found, err := b.before(ctx, d); err != nil || found {
 		return b.again(ctx, job, err)
+	}
+	if d.Refused != nil {
+		return Job{}, d.Refused
 	}
 	job, err := b.draft(d)
 	if err != nil {

@@ -66,15 +66,16 @@ func limitsOf(key keys.Key) usage.Limits {
 
 // enter lets in a request whose checks do not count on the month of the key here:
 // vendors answer it, or it is a list that is charged when it is read. leave must be
-// called when it is over.
-func (a *api) enter(w http.ResponseWriter, r *http.Request, c *call, deadline time.Time) (leave func(), err error) {
+// called when it is over. spent is why the month would refuse it; nil: it would not.
+func (a *api) enter(w http.ResponseWriter, r *http.Request, c *call, deadline time.Time) (leave func(), spent, err error) {
 	limits := limitsOf(c.key)
+	monthly := limits.Monthly
 	limits.Monthly = 0
 	ticket, err := a.admitUnder(limits, w, r, c, deadline)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return func() { c.unsettled = a.settle(r.Context(), ticket.Cancel, deadline) }, nil
+	return func() { c.unsettled = a.settle(r.Context(), ticket.Cancel, deadline) }, ticket.Spent(monthly), nil
 }
 
 // admitted carries out a check that was let in and settles it: counted by what

@@ -12,6 +12,7 @@ import (
 	"rcpt/internal/batch/planner"
 	"rcpt/internal/batch/results"
 	"rcpt/internal/store"
+	"rcpt/internal/usage"
 	"rcpt/internal/verdict"
 )
 
@@ -101,6 +102,10 @@ func (a *api) createJob(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	defer leave()
 	job, err := a.Jobs.Create(r.Context(), d.draft)
+	var refused *usage.RefusedError
+	if errors.As(err, &refused) {
+		writeStanding(w.Header(), refused.Standing())
+	}
 	if err != nil {
 		return err
 	}
@@ -109,12 +114,13 @@ func (a *api) createJob(w http.ResponseWriter, r *http.Request, c *call) error {
 }
 
 // enterJob reads a job and lets its request in under the limits of the key. The
-// month is charged when the list is read.
+// month is charged when the list is read; a new job is refused where it is spent
+// already.
 func (a *api) enterJob(w http.ResponseWriter, r *http.Request, c *call) (d jobDraft, leave func(), err error) {
 	if d, err = a.readJob(w, r, c); err != nil {
 		return d, nil, err
 	}
-	leave, err = a.enter(w, r, c, c.received.Add(jobsWithin))
+	leave, d.draft.Refused, err = a.enter(w, r, c, c.received.Add(jobsWithin))
 	return d, leave, err
 }
 

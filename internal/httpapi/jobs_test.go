@@ -253,6 +253,32 @@ func TestCancelAndDelete(t *testing.T) {
 	}
 }
 
+func TestNoJobBeginsInASpentMonth(t *testing.T) {
+	d := newDesk(t, nil)
+	key := d.create(t, `{"account":"acme","limits":{"monthly":2}}`)
+	const body = `{"emails":["a@ok.example"]}`
+	submit := func(once string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "/v1/jobs", strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+key)
+		r.Header.Set("Idempotency-Key", once)
+		return d.do(r)
+	}
+	if w := submit("before"); w.Code != 202 {
+		t.Fatalf("two checks are left: %d %s", w.Code, w.Body)
+	}
+	d.begin(t, d.submit(t, key, `{"emails":["a@ok.example","b@ok.example"]}`))
+	w := submit("after")
+	if w.Code != 402 || w.Header().Get("RateLimit-Limit") != "2" || w.Header().Get("RateLimit-Remaining") != "0" || w.Header().Get("RateLimit-Reset") == "" {
+		t.Errorf("nothing is left: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := submit("before"); w.Code != 202 {
+		t.Errorf("what was submitted before: %d %s", w.Code, w.Body)
+	}
+	if w := d.ask("POST", "/v1/jobs/estimate", key, body); w.Code != 200 {
+		t.Errorf("an estimate: %d %s", w.Code, w.Body)
+	}
+}
+
 func TestSubmittingIsUnderTheLimitsOfTheKey(t *testing.T) {
 	d := newDesk(t, nil)
 	slow := d.create(t, `{"account":"acme","limits":{"monthly":1,"requests_per_second":2}}`)

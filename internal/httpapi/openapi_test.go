@@ -166,7 +166,7 @@ func TestStatusesFitTheRoute(t *testing.T) {
 			jobs := path == "/v1/jobs/estimate" || strings.HasPrefix(path, "/v1/jobs/{job}/") && path != "/v1/jobs/{job}/deliveries" || path == "/v1/jobs/{job}" && method == "delete"
 			for status, want := range map[string]bool{
 				"500": true, "503": true, "401": scope != anyone || hook && takesBody, "403": scope != anyone && scope != anyKey,
-				"413": takesBody, "429": scope == keys.Verify && takesBody || reports || asks, "402": scope == keys.Verify && takesBody || path == "/v1/email-verifiers/verify",
+				"413": takesBody, "429": scope == keys.Verify && takesBody || reports || asks, "402": scope == keys.Verify && takesBody || path == "/v1/email-verifiers/verify" || path == "/v1/jobs" && takesBody,
 				"409": scope == keys.Admin && strings.Contains(path, "{id}") || scope == ownOrAdmin && takesBody || hook && method != "get" || takesBody && strings.HasPrefix(path, "/v1/email-verifiers/providers") || takesBody && path == "/v1/email-verifiers/budget" || path == "/v1/webhook-secret/rotate" || enrolls || jobs,
 				"502": path == "/v1/email-verifiers/verify",
 			} {

@@ -36,7 +36,7 @@ func (a *api) enroll(w http.ResponseWriter, r *http.Request, c *call) error {
 		return err
 	}
 	deadline := c.received.Add(vendorsWithin - vendorMargin)
-	leave, err := a.enter(w, r, c, deadline)
+	leave, _, err := a.enter(w, r, c, deadline)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func (a *api) askVendors(w http.ResponseWriter, r *http.Request, c *call) error 
 		return err
 	}
 	deadline := c.received.Add(vendorsWithin - vendorMargin)
-	leave, err := a.enter(w, r, c, deadline)
+	leave, _, err := a.enter(w, r, c, deadline)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (a *api) askVendorsAll(w http.ResponseWriter, r *http.Request, c *call) err
 		return err
 	}
 	deadline := c.received.Add(vendorsWithin - vendorMargin)
-	leave, err := a.enter(w, r, c, deadline)
+	leave, _, err := a.enter(w, r, c, deadline)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type Ticket struct {
 	month    string   // the counter that Admit counted on
 	stale    []string // counters seen by Admit that Done takes away
 	standing Standing
+	used     int64 // checks of the month before this one, at admission
 
 	mu      sync.Mutex
 	settled bool
@@ -29,6 +30,16 @@ type Ticket struct {
 
 // Standing is how the limit with the least left stood right after admission.
 func (t *Ticket) Standing() Standing { return t.standing }
+
+// Spent returns the *RefusedError that Is ErrQuota if the checks of the month were as
+// many as monthly (0: no limit) when the request was admitted without regard to it;
+// else nil. It is for requests whose checks are charged later.
+func (t *Ticket) Spent(monthly int64) error {
+	if monthly <= 0 || t.used < monthly {
+		return nil
+	}
+	return &RefusedError{Limit: Month, Max: monthly, RetryAfter: untilMonth(t.meter.now())}
+}
 
 // Check is what became of an admitted request.
 type Check struct {

@@ -109,7 +109,7 @@ func (m *Meter) Admit(ctx context.Context, key string, l Limits) (*Ticket, error
 		}
 		item, err := m.table.Update(ctx, admission(t.place, l, seen, now))
 		if err == nil || errors.Is(err, store.ErrCondition) && t.heldIn(item) {
-			t.standing, t.stale = tightest(item, l, now), stale(item, now)
+			t.standing, t.stale, t.used = tightest(item, l, now), stale(item, now), item.Int(t.month)-1
 			return t, nil
 		}
 		m.release(t.place)
