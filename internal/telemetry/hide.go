@@ -53,12 +53,10 @@ func nextAt(text string) (at, width int) {
 	return plain, 1
 }
 
-// localStart is where the local part before an at sign begins. A quoted one
-// (RFC 5321 §4.1.2) begins at its first quote, which JSON may have escaped.
+// localStart is where the local part before an at sign begins.
 func localStart(before string) int {
 	if inner, quoted := strings.CutSuffix(before, `"`); quoted {
-		inner = strings.TrimSuffix(inner, `\`)
-		return max(0, strings.LastIndexByte(inner, '"'))
+		return quotedStart(inner)
 	}
 	end := strings.LastIndexFunc(before, endsLocal)
 	if end < 0 {
@@ -67,6 +65,28 @@ func localStart(before string) int {
 	_, width := utf8.DecodeRuneInString(before[end:])
 	return end + width
 }
+
+// quotedStart is where a quoted local part (RFC 5321 §4.1.2) begins, given what
+// stands before its closing quote. Quotes within are escaped; in JSON the outer ones
+// are, too, and those within have three backslashes.
+func quotedStart(inner string) int {
+	depth := 2
+	if backslashes(inner)%2 == 1 {
+		depth = 4
+	}
+	for end := len(inner); ; {
+		end = strings.LastIndexByte(inner[:end], '"')
+		if end < 0 {
+			return 0
+		}
+		if backslashes(inner[:end])%depth == depth/2-1 {
+			return end
+		}
+	}
+}
+
+// backslashes counts those at the end of a text.
+func backslashes(text string) int { return len(text) - len(strings.TrimRight(text, `\`)) }
 
 // moduleVersion tells the at sign of a path in a stack
 // (github.com/aws/aws-lambda-go@v1.55.1/lambda/entry.go) from an address's.
