@@ -101,6 +101,7 @@ func (f *folder) token(s string) int {
 			if elided(s[i+utf8.RuneLen(c) : end]) {
 				f.out = append(f.out, ' ')
 			}
+		case i == 1 && c == '-' && email(s[:end]):
 		case !dotted && (c == '-' || c == '_' || c == '+'):
 			if i > 0 && f.out[len(f.out)-1] != ' ' {
 				f.out = append(f.out, ' ')
@@ -135,6 +136,9 @@ func elided(rest string) bool {
 	}
 	return n > 2
 }
+
+// email reports whether a word begins as "e-mail" does, which is one word.
+func email(word string) bool { return len(word) >= 6 && strings.EqualFold(word[:6], "e-mail") }
 
 // article reports whether a word is an English article: it adds nothing, and a
 // local part "a" must not look like a word of the server's.
@@ -225,8 +229,8 @@ func appendFolded(out []byte, c rune) []byte {
 	case 'ё':
 		return append(out, "е"...)
 	}
-	const accented = "àáâãåąăçćčďèéêëęěğìíîïıłñńňòóôõøőřśšşșťțùúûůűýźżž"
-	const plain = "aaaaaaacccdeeeeeegiiiiilnnnoooooorssssttuuuuuyzzz"
+	const accented = "àáâãåąăāçćčďđèéêëęěēėğģìíîïıīįķłľļñńňņòóôõøőřśšşșťțţùúûůűūųýźżž"
+	const plain = "aaaaaaaacccddeeeeeeeeggiiiiiiiklllnnnnoooooorsssstttuuuuuuuyzzz"
 	n := 0
 	for _, a := range accented {
 		if a == c {

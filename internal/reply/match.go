@@ -54,6 +54,21 @@ func (t *text) any(phrases []string) bool {
 	return false
 }
 
+// ends returns whether one of the phrases stands in the text, and no noun behind
+// the one it ends with makes it one about something else.
+func (t *text) ends(phrases []string) bool {
+	for _, p := range phrases {
+		for start, end := t.find(p, 1); start >= 0; start, end = t.find(p, end) {
+			_, last := cutLast(t.s[:end])
+			next, _, _ := strings.Cut(t.s[end+1:], " ")
+			if next == "name" || noun(next) != other || noun(last) != mailbox {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // all returns whether every one of the phrases stands in the text.
 func (t *text) all(phrases []string) bool {
 	for _, p := range phrases {
@@ -95,121 +110,6 @@ func (t *text) find(phrase string, from int) (start, end int) {
 	}
 }
 
-// subject is what a statement such as "does not exist" is about.
-type subject int
-
-const (
-	nothing subject = iota // the segment does not say
-	mailbox                // a mailbox, or the recipient named in the same segment
-	other                  // something else: a domain, a host, a command
-)
-
-// near bounds how far from a statement its subject is sought, in words.
-const near = 12
-
-// about returns what the statement at t.s[start:end] is about: the nearest noun
-// before it in its segment, else one that follows at once, else the recipient if
-// it is named in the segment.
-func (t *text) about(start, end int) subject {
-	named := false
-	for i, n := start-1, 0; n < near; n++ {
-		begin := strings.LastIndexByte(t.s[:i], ' ') + 1
-		word := t.s[begin:i]
-		if word[0] == segment || word[0] == segmentNamed {
-			named = word[0] == segmentNamed
-			break
-		}
-		if s := noun(word); s != nothing && !(slices.Contains(placeNouns, word) && t.placed(begin)) {
-			return s
-		}
-		i = begin - 1
-	}
-	if s := t.ahead(end); s != nothing {
-		return s
-	}
-	if named {
-		return mailbox
-	}
-	return nothing
-}
-
-// ahead returns what the words that follow at once name: "unrouteable mail
-// domain", but not "not found on this server". Of two nouns in a row the second
-// counts: "no address record".
-func (t *text) ahead(end int) subject {
-	for i, n := end, 0; n < 3; n++ {
-		i += strings.IndexByte(t.s[i:], ' ') + 1
-		word, _, _ := strings.Cut(t.s[i:], " ")
-		if word[0] == segment || word[0] == segmentNamed || slices.Contains(prepositions, word) {
-			break
-		}
-		s := noun(word)
-		if next, _, _ := strings.Cut(t.s[min(i+len(word)+1, len(t.s)):], " "); s == mailbox && noun(next) == other {
-			return other
-		}
-		if s != nothing {
-			return s
-		}
-	}
-	return nothing
-}
-
-// object reports whether one of the phrases is said of a mailbox that is named
-// behind it: "could not find mailbox".
-func (t *text) object(phrases []string) bool {
-	for _, p := range phrases {
-		for start, end := t.find(p, 1); start >= 0; start, end = t.find(p, end) {
-			if t.ahead(end) == mailbox {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// placed reports whether one of the two words before t.s[begin] is a
-// preposition: "on server", "auf diesem Server".
-func (t *text) placed(begin int) bool {
-	for range 2 {
-		if begin < 2 {
-			return false
-		}
-		end := begin - 1
-		begin = strings.LastIndexByte(t.s[:end], ' ') + 1
-		if slices.Contains(prepositions, t.s[begin:end]) {
-			return true
-		}
-	}
-	return false
-}
-
-// statement looks for one of the phrases said about a mailbox. found tells that
-// one stands there; sure, that its subject is a mailbox and not left unsaid.
-func (t *text) statement(phrases []string) (found, sure bool) {
-	for _, p := range phrases {
-		for start, end := t.find(p, 1); start >= 0; start, end = t.find(p, end) {
-			switch t.about(start, end) {
-			case mailbox:
-				return true, true
-			case nothing:
-				found = true
-			}
-		}
-	}
-	return found, false
-}
-
-// noun tells what a word names.
-func noun(word string) subject {
-	switch {
-	case slices.Contains(mailboxNouns, word):
-		return mailbox
-	case slices.Contains(otherNouns, word):
-		return other
-	}
-	return nothing
-}
-
 // prose reports whether the text has words enough to say something: three.
 func (t *text) prose() bool {
 	n := 0
@@ -229,7 +129,7 @@ func (t *text) namesMailbox() bool {
 			return true
 		}
 	}
-	found, sure := t.statement(absentStatements)
+	found, sure := t.absent()
 	return found || sure
 }
 

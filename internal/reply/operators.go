@@ -133,6 +133,7 @@ var gmail = operator{
 // outlook is Microsoft for consumers: Outlook.com, Hotmail, Live, MSN.
 var outlook = operator{
 	hosts: []string{"olc.protection.outlook.com"},
+	signs: []string{"prod.protection.outlook.com"}, // shared with Microsoft 365, which has no text of these rows
 	rows: []row{
 		{rule: "outlook:mailbox-unavailable", codes: []int{550}, enhanced: Enhanced{5, 5, 0}, words: []string{"mailbox unavailable"}, class: MailboxNotFound},
 		{rule: "outlook:mailbox-unavailable", codes: []int{550}, words: []string{"s2017062302"}, class: MailboxNotFound},

@@ -16,7 +16,9 @@ func (q *question) refusal() Meaning {
 	}
 	if q.disabled() {
 		// "Account disabled, access denied" does not decide.
-		return Meaning{Class: MailboxDisabled, Weak: q.text.any(accessWords), Rule: "words:disabled"}
+		// Nor does "account blocked", by itself.
+		weak := q.text.any(accessWords) || q.text.any(barredWords) && !q.is(2, 1) && !q.text.has(byInactivity)
+		return Meaning{Class: MailboxDisabled, Weak: weak, Rule: "words:disabled"}
 	}
 	if m, found := q.maybeNotFound(); found {
 		return m
@@ -27,18 +29,35 @@ func (q *question) refusal() Meaning {
 // full reports whether the mailbox is over quota. The host's own disk (x.3.1)
 // and the size of the message (x.3.4) are something else.
 func (q *question) full() bool {
-	if q.text.any(serverFull) {
+	t := &q.text
+	switch {
+	case t.any(mailboxFull):
+		return true
+	case t.any(serverFull):
 		return false
-	}
-	if q.text.any(fullWords) || q.text.anyAll(fullRows) {
+	case t.any(fullWords), t.anyAll(fullRows), t.overQuota():
 		return true
 	}
-	if _, sure := q.text.statement(fullStatements); sure {
+	if _, sure := t.states(fullStatements, func(l *language) []string { return l.full }); sure {
 		return true
 	}
 	// 552 is RFC 5321's code for it, 422 and 431 are other people's.
 	fullCode := q.code == 552 || q.code == 422 || q.code == 431
 	return fullCode && (q.enhanced == Enhanced{} || q.is(2, 0)) && q.text.any(addressWords) && !q.saysNotFound() && !q.disabled()
+}
+
+// overQuota reports whether a text in another language than English says that
+// some quota is exceeded, other than one for sending.
+func (t *text) overQuota() bool {
+	if !t.any(quotaNouns) || t.any(sendingWords) {
+		return false
+	}
+	for i := range languages {
+		if t.any(languages[i].over) {
+			return true
+		}
+	}
+	return false
 }
 
 // notFound reads a 5yz as "there is no such mailbox", if it says so.
@@ -47,10 +66,10 @@ func (q *question) notFound() (Meaning, bool) {
 	switch {
 	case q.is(1, 1), q.is(1, 3), q.is(1, 6):
 		return q.codeNotFound()
-	case q.is(1, 10) && !t.any(notFoundWords) && !t.has("resolver.adr*"):
+	case q.is(1, 10) && !t.ends(notFoundWords) && !t.has("resolver.adr*"):
 		return Meaning{Class: DomainTakesNoMail, Rule: "code:null-mx"}, true
 	}
-	if !wordCode(q.code) || q.isMedia() || t.any(doubtWords) || !q.saysNotFound() {
+	if !wordCode(q.code) || q.isDomain() || q.isMedia() || t.any(doubtWords) || !q.saysNotFound() {
 		return Meaning{}, false
 	}
 	// "User unknown or access denied" does not decide.
@@ -62,11 +81,15 @@ func (q *question) notFound() (Meaning, bool) {
 func (q *question) codeNotFound() (Meaning, bool) {
 	t := &q.text
 	says := q.saysNotFound()
-	if t.any(doubtWords) || t.any(accessWords) {
+	if t.any(doubtWords) || t.any(accessWords) || t.any(barredWords) {
 		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "code:not-found"}, says
 	}
 	return Meaning{Class: MailboxNotFound, Weak: !says && (t.any(messageWords) || t.prose() && !t.namesMailbox()), Rule: "code:not-found"}, true
 }
+
+// isDomain reports whether the enhanced code is about the recipient's domain
+// (RFC 3463 §3.2) and the text names it too.
+func (q *question) isDomain() bool { return q.is(1, 2) && q.text.any(domainNouns) }
 
 // isMedia reports whether the enhanced code is about the message's content (RFC
 // 3463 §3.7).
@@ -76,16 +99,16 @@ func (q *question) isMedia() bool { return q.between(6, 0, 999) }
 // things: most of it is weak.
 func (q *question) maybeNotFound() (Meaning, bool) {
 	t := &q.text
-	if !wordCode(q.code) || q.isMedia() || t.any(doubtWords) || t.any(accessWords) {
+	if !wordCode(q.code) || q.isDomain() || q.isMedia() || t.any(doubtWords) || t.any(accessWords) {
 		return Meaning{}, false
 	}
-	vague, _ := t.statement(absentStatements)
+	vague, _ := t.absent()
 	switch {
 	case q.is(1, 0) && t.any(addressWords):
 		// "Address rejected." and no more is Cisco's text for it.
 		return Meaning{Class: MailboxNotFound, Weak: !t.only(rejectedWords), Rule: "code:address-rejected"}, true
 	case q.code == 550 && t.has("mailbox unavailable"):
-		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "words:mailbox-unavailable"}, true
+		return Meaning{Class: MailboxNotFound, Weak: q.host != "" || !t.has(outlookAbsent), Rule: "words:mailbox-unavailable"}, true
 	case q.code == 550 && t.has(cachedCallout):
 		// What the server behind Exim said, Exim no longer tells.
 		return Meaning{Class: MailboxNotFound, Weak: true, Rule: "exim:cached-callout"}, true
@@ -97,11 +120,19 @@ func (q *question) maybeNotFound() (Meaning, bool) {
 
 // saysNotFound reports whether the text names the mailbox and its absence.
 func (q *question) saysNotFound() bool {
-	if q.text.any(notFoundWords) || q.text.anyAll(notFoundRows) || q.text.has("resolver.adr*") {
+	t := &q.text
+	if t.ends(notFoundWords) || t.anyAll(notFoundRows) || t.has("resolver.adr*") {
 		return true
 	}
-	_, sure := q.text.statement(absentStatements)
-	return sure || q.text.object(absentObjects)
+	if _, sure := t.absent(); sure || t.object(absentObjects) || t.beside(absentAdjectives) {
+		return true
+	}
+	for i := range languages {
+		if l := &languages[i]; t.any(l.phrases) || t.object(l.none) {
+			return true
+		}
+	}
+	return false
 }
 
 // disabled reports whether a 5yz says that the mailbox is out of use.
@@ -115,10 +146,10 @@ func (q *question) disabled() bool {
 	if !q.is(2, 1) && !wordCode(q.code) || q.text.any(laterWords) || q.text.any(domainEnds) {
 		return false
 	}
-	if q.text.any(disabledWords) {
+	if q.text.any(disabledWords) || q.text.any(barredWords) || q.text.beside(endedAdjectives) {
 		return true
 	}
-	_, sure := q.text.statement(endedStatements)
+	_, sure := q.text.states(endedStatements, func(l *language) []string { return l.ended })
 	return sure
 }
 
@@ -136,7 +167,7 @@ func (q *question) transient() Meaning {
 		return Meaning{Class: TemporaryFailure, ProbablyMissing: true, Rule: "words:probably-missing"}
 	case q.between(5, 1, 2) || q.is(5, 4):
 		return Meaning{Class: ProtocolError, Rule: "code:protocol"}
-	case q.text.has(internalError): // Postfix gives its policy server's trouble 4.7.1 too
+	case q.text.any(internalErrors): // Postfix gives its policy server's trouble 4.7.1 too
 		return Meaning{Class: TemporaryFailure, Rule: "words:internal-error"}
 	case q.between(7, 0, 999):
 		return Meaning{Class: BlockedByPolicy, Rule: "code:x.7"}

@@ -6,13 +6,15 @@
 //	parse.go     lines as received   -> Reply (RFC 5321 §4.2, RFC 2034, RFC 3463)
 //	clean.go     Reply.Text          -> the text without our own words (find.go: where they stand)
 //	fold.go      clean text          -> lower-case words in segments
-//	match.go     words               -> does a phrase stand in it, and about what
+//	match.go     words               -> does a phrase stand in it (subject.go: and about what)
 //	classify.go  Reply and Asked     -> Meaning; the order of the rules
+//	aboutus.go   the rules that are about us
 //	refusal.go   the rules that may speak about a mailbox
 //	quoted.go    a reply within a reply
 //	wait.go      "try again in 300 seconds"
 //
-// The knowledge is data: words.go (phrases by class) and operators.go,
+// The knowledge is data: words.go, mailboxwords.go (phrases by class),
+// languages.go (the same in other languages than English) and operators.go,
 // gateways.go (what known mail operators say and mean).
 //
 // One rule stands above all others: a refusal becomes a statement about a
