@@ -10,8 +10,8 @@ import (
 )
 
 // Lookup tells where the mail of domain goes. domain is in A-labels, with or
-// without final dot. Without MX it asks for A, and for AAAA only when there is
-// no A; Addrs then answers for the implicit exchanger without a question.
+// without final dot. Without MX it asks for A, and for AAAA only when the name
+// exists without A; Addrs then answers for the implicit exchanger without a question.
 //
 // Everything is an answer, a server's failure and the end of ctx included. A
 // text that is no domain name (an address literal, say) is Failed and is not
@@ -28,8 +28,24 @@ func (r *Resolver) Lookup(ctx context.Context, domain string) Answer {
 		a.Hosts = r.pick(f.hosts)
 	case NoMail:
 		r.implicit(ctx, name, &a)
+	case NXDomain:
+		r.doubt(ctx, name, &a)
 	}
 	return a
+}
+
+// doubt asks for an address where the name was denied. Some load balancers know
+// their names for A only and deny them for other types (RFC 4074 §4.2); senders
+// that treat NXDOMAIN like NODATA, Postfix for one, deliver there all the same.
+// Only an address changes the answer.
+func (r *Resolver) doubt(ctx context.Context, name string, a *Answer) {
+	f, cached := r.resolve(ctx, name, dns.TypeA)
+	if f.status != Found {
+		return
+	}
+	a.Status, a.Hosts, a.Detail = Implicit, []Host{{Name: hostText(name)}}, ""
+	a.Cached = a.Cached && cached
+	a.Expires = earlier(a.Expires, f.expires)
 }
 
 // implicit completes the answer for a domain without MX (RFC 5321 §5.1).

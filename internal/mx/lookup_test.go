@@ -227,7 +227,7 @@ func TestQuestionsOfAColdLookup(t *testing.T) {
 			map[string]int{"implicit.example MX": 1, "implicit.example A": 1}},
 		{"implicit MX over IPv6: AAAA after A", "implicit-six.example",
 			map[string]int{"implicit-six.example MX": 1, "implicit-six.example A": 1, "implicit-six.example AAAA": 1}},
-		{"NXDOMAIN: one question", "gone.example", map[string]int{"gone.example MX": 1}},
+		{"NXDOMAIN: one more, for A", "gone.example", map[string]int{"gone.example MX": 1, "gone.example A": 1}},
 		{"null MX: one question", "null.example", map[string]int{"null.example MX": 1}},
 		{"alias followed in the answer: one MX", "alias-null.example", map[string]int{"alias-null.example MX": 1}},
 		{"a failure is not asked again", "servfail.example", map[string]int{"servfail.example MX": 1}},
@@ -273,6 +273,26 @@ func TestHostsAreShuffledAndAtMostTen(t *testing.T) {
 	}
 }
 
+// A load balancer that knows its name for A only denies it for MX.
+func TestANameDeniedForMXOnlyIsAnImplicitExchanger(t *testing.T) {
+	z := mailZone()
+	z.Tamper = func(reply *dns.Msg) {
+		if reply.Question[0].Qtype != dns.TypeA {
+			reply.Rcode, reply.Answer = dns.RcodeNameError, nil
+		}
+	}
+	r, _ := serve(t, z, newClock())
+	for domain, want := range map[string]Status{"implicit.example": Implicit, "gone.example": NXDomain, "empty.example": NXDomain, "servfail.example": NXDomain} {
+		if got := r.Lookup(t.Context(), domain); got.Status != want {
+			t.Errorf("%s: got %s (%s), want %s", domain, got.Status, got.Detail, want)
+		}
+	}
+	want := []Host{{"implicit.example", 0}}
+	if got := r.Lookup(t.Context(), "implicit.example"); !reflect.DeepEqual(got.Hosts, want) || !got.Cached {
+		t.Errorf("hosts %v, cached %t, want %v from the cache", got.Hosts, got.Cached, want)
+	}
+}
+
 // A server that gives only the alias leaves the rest to be asked for.
 func TestAliasesAreAskedOn(t *testing.T) {
 	z := mailZone()
@@ -287,7 +307,9 @@ func TestAliasesAreAskedOn(t *testing.T) {
 		want   map[string]int
 	}{
 		{"alias.example", Found, map[string]int{"alias.example MX": 1, "ok.example MX": 1}},
-		{"dangling.example", NXDomain, map[string]int{"dangling.example MX": 1, "gone.example MX": 1}},
+		{"dangling.example", NXDomain, map[string]int{
+			"dangling.example MX": 1, "gone.example MX": 1, "dangling.example A": 1, "gone.example A": 1,
+		}},
 		{"loop.example", Failed, map[string]int{"loop.example MX": 1, "loop2.example MX": 1}},
 	} {
 		t.Run(test.domain, func(t *testing.T) {

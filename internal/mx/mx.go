@@ -16,7 +16,9 @@
 //  3. the message read: only records of the name asked or of its CNAME chain
 //     are believed;
 //  4. a chain that the answer leaves open is asked on, at most eight aliases;
-//  5. no MX: one question for A, one for AAAA only when there is no A.
+//  5. no MX: one question for A, one for AAAA only when there is no A;
+//  6. NXDOMAIN: one question for A, since some servers deny a name for the
+//     types they do not know.
 //
 // It departs from the RFCs in two bounds: positive answers live 5 minutes to
 // 24 hours and negative ones 60 seconds to 1 hour, whatever the zone says.

@@ -94,6 +94,9 @@ func (x *exchange) needed(st step) bool {
 func (x *exchange) converse(from, to int) {
 	steps := x.steps[from:to]
 	replies, err := x.s.trade(steps)
+	if x.run.outOfStep(steps, replies) {
+		replies, err = nil, errMalformed
+	}
 	x.over = x.over || steps[len(steps)-1].verb == quit
 	for i, r := range replies {
 		if r.Code == 421 { // the session is over, whatever the command was (RFC 5321 §3.8)
@@ -111,7 +114,7 @@ func (x *exchange) converse(from, to int) {
 }
 
 // trade sends steps and returns the replies that came, up to a 421. QUIT's is
-// not waited for.
+// not waited for, unless it tells whether the others are in step.
 func (s *session) trade(steps []step) ([]reply.Reply, error) {
 	var all strings.Builder
 	for _, st := range steps {
@@ -139,6 +142,11 @@ func (s *session) trade(steps []step) ([]reply.Reply, error) {
 		replies = append(replies, r)
 		if r.Code == 421 {
 			return replies, nil
+		}
+	}
+	if quits && mixed(steps, replies) {
+		if err := s.closing(); err != nil {
+			return nil, err
 		}
 	}
 	if code := s.ahead(); code != "" && code != "421" && !(quits && code[0] == '2') {
@@ -284,19 +292,4 @@ func (x *exchange) abandon(steps []step, a Answer) {
 	if steps[0].verb == rcpt && !x.refused { // many servers hang up after a refusal
 		steps[0].item.struck++
 	}
-}
-
-// noteTLS reports whether the exchanger demands TLS and may still get it. If
-// it does not offer TLS, or the handshake did not succeed, the demand stands as
-// the answer.
-func (r *run) noteTLS(a Answer, s *session) bool {
-	if a.Class != reply.TLSRequired || s.contact.TLS != "" {
-		return false
-	}
-	r.tlsDemanded = true
-	if r.useTLS || r.noTLS {
-		return false
-	}
-	r.tally.needTLS = true
-	return true
 }

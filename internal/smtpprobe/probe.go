@@ -15,6 +15,7 @@
 //	tls.go       STARTTLS (RFC 3207)
 //	group.go     what one write holds
 //	exchange.go  what its replies mean
+//	order.go     whether replies stand behind the commands they are read for
 //	wire.go      reply lines under caps
 //
 // The package reports what it saw and concludes nothing: whether an accepted

@@ -26,7 +26,7 @@ const (
 // learned.
 type probe struct {
 	name     string
-	ask      string              // local parts at ok.example
+	ask      string              // local parts at ok.example, or whole addresses
 	noCanary bool                // else "canary" is one more
 	tls      bool                // Batch.TLS
 	timeout  time.Duration       // the caller's; 0: none
@@ -96,7 +96,10 @@ func (p probe) batch(t *testing.T, hosts []mx.Host) Batch {
 	t.Helper()
 	b := Batch{Domain: "ok.example", Hosts: hosts, TLS: p.tls}
 	for _, local := range strings.Fields(p.ask) {
-		b.Recipients = append(b.Recipients, parse(t, local+"@ok.example"))
+		if !strings.Contains(local, "@") {
+			local += "@ok.example"
+		}
+		b.Recipients = append(b.Recipients, parse(t, local))
 	}
 	if !p.noCanary {
 		b.Canary = parse(t, "canary@ok.example")

@@ -1,6 +1,10 @@
 package smtpprobe
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"time"
+)
 
 func TestBlocks(t *testing.T) {
 	listed := "554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using zen.spamhaus.org"
@@ -67,6 +71,80 @@ func TestOutOfStep(t *testing.T) {
 			name: "a reply too many, one by one", ask: "alice", noCanary: true,
 			mx1:  []script{stepwise + "C: MAIL FROM:<verify@rcpt.example>\nS: 250 Ok\nS: 250 Ok\nC: QUIT"},
 			want: "1 protocol_error mail",
+		},
+		{
+			name: "a reply too few: what QUIT got is nobody's", ask: "alice",
+			mx1:  []script{pipelined + last("250 2.1.5 Ok", "alice 550 No such user", "canary 221 Bye")},
+			want: "1 protocol_error mail\ncanary protocol_error mail",
+		},
+		{
+			name: "a refusal that names another mailbox is not this one's", ask: "alice",
+			mx1:  []script{pipelined + last(ok, "alice 550 5.1.1 <CANARY@ok.example>: User unknown", "canary") + "close"},
+			want: "1 protocol_error mail\ncanary protocol_error mail",
+		},
+		{
+			name: "nor is one behind an answer given twice", ask: "bob alice", noCanary: true,
+			mx1:  []script{pipelined + last(ok, "bob 250 2.1.0 Ok", "alice 550 5.1.1 bob@ok.example... User unknown")},
+			want: "1 protocol_error mail\n2 protocol_error mail",
+		},
+		{
+			name: "one by one neither", ask: "bob alice", noCanary: true,
+			mx1: []script{stepwise + "C: MAIL FROM:<verify@rcpt.example>\nS: 250 Ok\nC: RCPT TO:<bob@ok.example>\nS: 250 Ok\n" +
+				"C: RCPT TO:<alice@ok.example>\nS: 550 <bob@ok.example> unknown\nC: QUIT"},
+			want: "1 accepted rcpt 250\n2 protocol_error rcpt",
+		},
+		{
+			name: "a refusal may name what looks like another mailbox, and others beside its own", ask: "alice bob", noCanary: true,
+			mx1: []script{pipelined + last(ok, "alice 550 5.1.1 alice@ok.example is not bob@ok.example: user unknown",
+				"bob 550 5.1.1 <malice@ok.example.org>, or alice@ok.example.org: user unknown") + bye},
+			want: "1 mailbox_not_found rcpt 550\n2 mailbox_not_found rcpt 550",
+		},
+		{
+			name: "nor is the canary's, where the mailbox it names was accepted", ask: "alice",
+			mx1:  []script{pipelined + last(ok, "alice 250 2.1.0 Ok", "canary 550 5.1.1 <alice@ok.example>: User unknown")},
+			want: "1 protocol_error mail\ncanary protocol_error mail",
+		},
+		{
+			name: "some servers say the same to everybody", ask: "alice",
+			mx1:  []script{pipelined + last(ok, "alice 550 5.1.1 <alice@ok.example>: User unknown", "canary 550 5.1.1 <alice@ok.example>: User unknown") + bye},
+			want: "1 mailbox_not_found rcpt 550\ncanary mailbox_not_found rcpt 550",
+		},
+		{
+			name: "who asks for our own sender may be told of it at MAIL", ask: "alice verify@rcpt.example", noCanary: true,
+			mx1: []script{
+				pipelined + strings.Replace(last("250 2.1.0 <verify@rcpt.example>... Sender ok", "alice "+no, "verify "+no), "verify@ok.", "verify@rcpt.", 1) + bye,
+			},
+			want: "1 mailbox_not_found rcpt 550\n2 mailbox_not_found rcpt 550",
+		},
+		{
+			name: "and who asks for postmaster that one can be written to", ask: "postmaster alice", noCanary: true,
+			mx1:  []script{pipelined + last(ok, "postmaster "+yes, "alice 550 No such user, contact postmaster@ok.example") + bye},
+			want: "1 accepted rcpt 250\n2 mailbox_not_found rcpt 550",
+		},
+		{
+			name: "a forward path is named rightly", ask: "bob alice", noCanary: true,
+			mx1:  []script{pipelined + last(ok, "bob "+yes, "alice 251 User not local; will forward to <bob@ok.example>") + bye},
+			want: "1 accepted rcpt 250\n2 accepted rcpt 251",
+		},
+		{
+			name: "a refusal beside an acceptance is given a second look", ask: "bob alice",
+			mx1:  []script{pipelined + last(ok, "bob 250 2.1.0 Ok", "alice 550 User unknown", "canary "+yes) + "wait 300ms\nS: 550 User unknown\nS: 221 Bye"},
+			want: "1 protocol_error mail\n2 protocol_error mail\ncanary protocol_error mail",
+		},
+		{
+			name: "also where the answer left over is an acceptance", ask: "bob alice carol", noCanary: true,
+			mx1:  []script{pipelined + last(ok, "bob 250 2.1.0 Ok", "alice 550 User unknown", "carol "+yes) + "wait 300ms\nS: 250 2.1.5 Ok\nS: 221 Bye"},
+			want: "1 protocol_error mail\n2 protocol_error mail\n3 protocol_error mail",
+		},
+		{
+			name: "QUIT may be answered in words of the server's own", ask: "bob alice", noCanary: true,
+			mx1:  []script{pipelined + last(ok, "bob "+yes, "alice 550 User unknown") + "\nS: 250 Bye\nclose"},
+			want: "1 accepted rcpt 250\n2 mailbox_not_found rcpt 550",
+		},
+		{
+			name: "and stands if nothing comes of that", ask: "alice",
+			mx1:  []script{pipelined + last(ok, "alice 550 User unknown", "canary "+yes) + "\nwait 5s"},
+			want: "1 mailbox_not_found rcpt 550\ncanary accepted rcpt 250", took: time.Second,
 		},
 		{
 			name: "DATA's answer to RCPT is no acceptance", ask: "alice", noCanary: true,

@@ -64,6 +64,7 @@ type Result struct {
 	Answers  []Answer  // one for each recipient, in the batch's order
 	Canary   Answer    // zero Class if it was not asked
 	Control  Answer    // postmaster's, asked for only to understand a weak refusal, or that of a recipient the host accepted
+	Peer     bool      // Control is a recipient's
 	Contacts []Contact //
 
 	TLSDemanded  bool // the exchanger takes no mail in clear

@@ -218,7 +218,7 @@ func (r *run) confirm(ctx context.Context, v visit, pt *part) {
 	}
 	for _, it := range pt.items {
 		if !it.canary && it.answer.Accepted() && it.answer.Host == v.host {
-			pt.result.Control = it.answer
+			pt.result.Control, pt.result.Peer = it.answer, true
 			return
 		}
 	}

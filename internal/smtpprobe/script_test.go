@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -32,7 +33,7 @@ import (
 //	wait 6s      time passes
 //	drip 1s text said with CRLF, an octet at a time
 //	flood text   said again and again until the client leaves
-//	starttls     the handshake, from here on everything under TLS
+//	starttls     the handshake, from here on everything under TLS; "starttls old" with suites long broken
 //	close        hangs up
 //
 // At its end the client must leave without another word. A script of the one
@@ -185,7 +186,11 @@ func (p *player) step(kind, text string) (done bool, err error) {
 		}
 		return true, nil
 	case "starttls":
-		p.conn = tls.Server(p.conn, serverTLS())
+		config := serverTLS()
+		if text == "old" {
+			config = oldTLS()
+		}
+		p.conn = tls.Server(p.conn, config)
 	case "close":
 		return true, nil
 	default:
@@ -244,4 +249,21 @@ func serverTLS() *tls.Config {
 		panic(err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}, SessionTicketsDisabled: true}
+}
+
+// oldTLS is a server that exchanges keys by RSA only and encrypts by 3DES.
+func oldTLS() *tls.Config {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, SessionTicketsDisabled: true,
+		MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA},
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"slices"
 	"time"
 
 	"rcpt/internal/reply"
@@ -37,6 +38,7 @@ func (s *session) secure(ctx context.Context) *setback {
 		ServerName:         s.host,
 		InsecureSkipVerify: true,             // recorded below instead
 		MinVersion:         tls.VersionTLS10, // what the oldest exchangers speak
+		CipherSuites:       everySuite(),     // and what they know
 	})
 	s.since = time.Now()
 	_ = s.conn.SetDeadline(earlier(s.since.Add(s.limits.Reply), s.ends))
@@ -60,10 +62,36 @@ func (s *session) secure(ctx context.Context) *setback {
 	return s.hello()
 }
 
+// everySuite lists the cipher suites up to TLS 1.2 that can be spoken at all, the
+// broken ones last: mail is secured opportunistically (RFC 7435), and a server
+// without forward secrecy knows its mailboxes as well as another.
+func everySuite() []uint16 {
+	var ids []uint16
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		ids = append(ids, suite.ID)
+	}
+	return ids
+}
+
 func describe(cs tls.ConnectionState, host string) string {
 	version := tls.VersionName(cs.Version)
 	if len(cs.PeerCertificates) > 0 && cs.PeerCertificates[0].VerifyHostname(host) == nil {
 		return version + ", certificate names the host"
 	}
 	return version + ", certificate names another host"
+}
+
+// noteTLS reports whether the exchanger demands TLS and may still get it. If
+// it does not offer TLS, or the handshake did not succeed, the demand stands as
+// the answer.
+func (r *run) noteTLS(a Answer, s *session) bool {
+	if a.Class != reply.TLSRequired || s.contact.TLS != "" {
+		return false
+	}
+	r.tlsDemanded = true
+	if r.useTLS || r.noTLS {
+		return false
+	}
+	r.tally.needTLS = true
+	return true
 }

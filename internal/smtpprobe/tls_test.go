@@ -37,6 +37,14 @@ func TestTLSDemanded(t *testing.T) {
 			want: "1 accepted rcpt 250\ntls demanded",
 		},
 		{
+			name: "of a server that knows only what is broken", ask: "alice", noCanary: true,
+			mx1: []script{
+				pipelined + last(demand, "alice "+demand) + bye,
+				pipelined + strings.Replace(secured, "\nstarttls\n", "\nstarttls old\n", 1) + last(ok, "alice "+yes) + bye,
+			},
+			want: "1 accepted rcpt 250\ntls demanded",
+		},
+		{
 			name: "and not offered", ask: "alice", noCanary: true,
 			mx1: []script{
 				helo + "S: 250-mx.example\nS: 250 PIPELINING\n" + last(demand, "alice "+demand) + bye,

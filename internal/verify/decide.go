@@ -219,6 +219,10 @@ func accepted(p Probe) (verdict.Status, verdict.Reason) {
 // refused asks for proof before a mailbox is called absent: the refusal came
 // to RCPT with a permanent code, where the words are weak the control was
 // accepted, and the operator is not in one of its hours of knowing nobody.
+//
+// Words that say nothing at all ("550 Rejected") need more than postmaster as
+// control: many servers, Exim as it is shipped, take postmaster's mail even from
+// those they block.
 func refused(p Probe) (verdict.Status, verdict.Reason) {
 	a := p.Answer
 	switch {
@@ -226,7 +230,7 @@ func refused(p Probe) (verdict.Status, verdict.Reason) {
 		return verdict.Unknown, verdict.UnclearReply
 	case a.Weak && !p.Control.Accepted():
 		return verdict.Unknown, verdict.UnclearReply
-	case a.Class == reply.Unclear && !(a.Weak && sameRefusal(a, p.Canary)):
+	case a.Class == reply.Unclear && !(a.Weak && sameRefusal(a, p.Canary) && (p.Peer || a.Rule != noRule)):
 		return verdict.Unknown, verdict.UnclearReply
 	case p.HoldNotFound:
 		return verdict.Unknown, verdict.TemporaryFailure
@@ -236,8 +240,11 @@ func refused(p Probe) (verdict.Status, verdict.Reason) {
 	return verdict.Invalid, verdict.MailboxNotFound
 }
 
+// noRule is the Rule of a refusal that no table of package reply knows.
+const noRule = "none"
+
 // sameRefusal reports that a mailbox that cannot exist was refused in the very
-// same words while postmaster was accepted.
+// same words.
 func sameRefusal(a, canary smtpprobe.Answer) bool {
 	return canary.Stage == reply.Rcpt && canary.Code == a.Code && canary.Enhanced == a.Enhanced && canary.Text == a.Text
 }

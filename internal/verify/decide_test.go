@@ -152,7 +152,7 @@ func TestDecideOnEveryAnswerCanaryControlAndHold(t *testing.T) {
 		for _, canary := range answers() {
 			for _, control := range answers() {
 				for _, held := range []bool{false, true} {
-					p := Probe{Answer: a, Canary: canary, Control: control, HoldNotFound: held}
+					p := Probe{Answer: a, Canary: canary, Control: control, Peer: true, HoldNotFound: held}
 					if a.Class == "" {
 						p.CatchAll = TakesAny
 					}
@@ -194,9 +194,11 @@ func TestDecideNeedsRcptAndAPermanentCode(t *testing.T) {
 
 func TestDecideComparesBareRefusalsWordByWord(t *testing.T) {
 	probe := func(change func(*smtpprobe.Answer)) Probe {
-		canary := weak(reply.Unclear)
+		bare := weak(reply.Unclear)
+		bare.Rule = "none"
+		canary := bare
 		change(&canary)
-		return Probe{Answer: weak(reply.Unclear), Canary: canary, Control: answer(reply.Accepted)}
+		return Probe{Answer: bare, Canary: canary, Control: answer(reply.Accepted), Peer: true}
 	}
 	for claim, change := range map[string]func(*smtpprobe.Answer){
 		"another text":          func(a *smtpprobe.Answer) { a.Text = "other" },
@@ -210,6 +212,15 @@ func TestDecideComparesBareRefusalsWordByWord(t *testing.T) {
 	}
 	if got := Decide(probedEvidence(t, probe(func(*smtpprobe.Answer) {})), DefaultPolicy()); got.Reason != verdict.MailboxNotFound {
 		t.Errorf("the same words: %s %s, want mailbox_not_found", got.Status, got.Reason)
+	}
+	ofPostmaster := probe(func(*smtpprobe.Answer) {})
+	ofPostmaster.Peer = false
+	if got := Decide(probedEvidence(t, ofPostmaster), DefaultPolicy()); got.Reason != verdict.UnclearReply {
+		t.Errorf("the same words, only postmaster accepted: %s %s, want unclear_reply", got.Status, got.Reason)
+	}
+	ofPostmaster.Answer.Rule = "microsoft:all-rejected"
+	if got := Decide(probedEvidence(t, ofPostmaster), DefaultPolicy()); got.Reason != verdict.MailboxNotFound {
+		t.Errorf("an operator's words, only postmaster accepted: %s %s, want mailbox_not_found", got.Status, got.Reason)
 	}
 }
 

@@ -76,7 +76,8 @@ type Probe struct {
 	Answer       smtpprobe.Answer    `json:"answer"`
 	Canary       smtpprobe.Answer    `json:"canary,omitzero"`
 	Control      smtpprobe.Answer    `json:"control,omitzero"`
-	CatchAll     CatchAll            `json:"catch_all,omitempty"` // known of the domain before, canary not asked
+	Peer         bool                `json:"control_is_recipient,omitempty"` // Control is not postmaster's
+	CatchAll     CatchAll            `json:"catch_all,omitempty"`            // known of the domain before, canary not asked
 	HoldNotFound bool                `json:"hold_not_found,omitempty"`
 	Contacts     []smtpprobe.Contact `json:"contacts,omitempty"`
 	Budget       time.Duration       `json:"budget_ns,omitempty"` // the time DNS and exchangers had; 0: no limit

@@ -46,6 +46,7 @@ func (r anything) answer() smtpprobe.Answer {
 		a.Code = pick(r, 0, 250, 252, 354, 421, 450, 503, 550, 551, 554, 556, 999)
 	}
 	a.Weak = a.Weak || r.rarely()
+	a.Rule = pick(r, noRule, "words:some")
 	a.Missing = r.rarely()
 	a.Text = pick(r, "one", "two")
 	if r.rarely() {
@@ -94,7 +95,7 @@ func (r anything) evidence() Evidence {
 	e.Lists.Closed, e.Lists.Guarded = r.rarely(), r.rarely()
 	if r.IntN(4) > 0 {
 		e.Probe = &Probe{
-			Answer: r.answer(), Canary: r.answer(), Control: r.answer(), HoldNotFound: r.rarely(),
+			Answer: r.answer(), Canary: r.answer(), Control: r.answer(), Peer: r.rarely(), HoldNotFound: r.rarely(),
 			CatchAll: pick(r, CatchAllUnknown, CatchAllUnknown, TakesAny, Checks),
 		}
 	}
@@ -123,8 +124,8 @@ func proven(e Evidence) bool {
 		return true
 	case reply.MailboxNotFound, reply.MailboxDisabled:
 		return (!a.Weak || control) && !e.Probe.HoldNotFound
-	case reply.Unclear: // bare words: everyone who cannot exist gets them, postmaster does not
-		return a.Weak && control && !e.Probe.HoldNotFound && e.Probe.Canary.Text == a.Text && e.Probe.Canary.Stage == reply.Rcpt
+	case reply.Unclear: // bare words: everyone who cannot exist gets them, another mailbox does not
+		return a.Weak && control && (e.Probe.Peer || a.Rule != noRule) && !e.Probe.HoldNotFound && e.Probe.Canary.Text == a.Text && e.Probe.Canary.Stage == reply.Rcpt
 	}
 	return false
 }

@@ -26,7 +26,7 @@ func (v *Verifier) question(hosts []mx.Host, facts domainFacts, known CatchAll, 
 func (f *domainFacts) take(r smtpprobe.Result, known CatchAll, now time.Time, es ...*Evidence) (learned bool) {
 	for i, e := range es {
 		e.Probe = &Probe{
-			Answer: r.Answers[i], Canary: r.Canary, Control: r.Control, CatchAll: known,
+			Answer: r.Answers[i], Canary: r.Canary, Control: r.Control, Peer: r.Peer, CatchAll: known,
 			HoldNotFound: r.HoldNotFound, Contacts: r.Contacts,
 		}
 	}
