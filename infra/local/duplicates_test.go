@@ -117,7 +117,7 @@ func startInside(t *testing.T, change func(*work)) (p *product, end func() error
 	ok(t, err)
 	change(w)
 	endWork := begin(context.WithoutCancel(t.Context()), w.run)
-	server := &http.Server{Handler: withFiles(m.db.BlobLinks(), gateway{function: handle, now: time.Now}, time.Now)}
+	server := &http.Server{Handler: withFiles(m.db.BlobLinks(), gateway{function: handle, now: time.Now, bodies: new(bodies)}, time.Now)}
 	go func() { _ = server.Serve(listener) }() // ends with Close
 	return p, func() error {
 		err := server.Close()

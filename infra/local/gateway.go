@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -20,16 +19,13 @@ import (
 // function is a Lambda handler for HTTP events.
 type function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
-// maxBody is what API Gateway and Lambda let through together (AWS Lambda
-// Developer Guide, "Lambda quotas": 6 MB a synchronous payload).
-const maxBody = 6 << 20
-
 // gateway stands where API Gateway stands on AWS: it makes an event of payload
 // format 2.0 out of each request, calls the function, and writes its answer.
 // So a request takes the same way here as there.
 type gateway struct {
 	function function
 	now      func() time.Time
+	bodies   *bodies
 }
 
 func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -38,11 +34,16 @@ func (g gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, id, http.StatusRequestEntityTooLarge)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, done, err := g.bodies.read(w, r)
+	defer done()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		refuse(w, id, http.StatusRequestEntityTooLarge)
+		return
+	case errors.Is(err, errFull):
+		w.Header().Set("Retry-After", "1")
+		refuse(w, id, http.StatusServiceUnavailable)
 		return
 	case err != nil: // cut off, too slow, or not in the chunks it promised
 		refuse(w, id, http.StatusBadRequest)
@@ -66,6 +67,8 @@ func refuse(w http.ResponseWriter, id string, status int) {
 		slug, detail = "too-large", "the body is larger than any request may be"
 	case http.StatusBadRequest:
 		slug, detail = "bad-request", "the body did not arrive whole"
+	case http.StatusServiceUnavailable:
+		slug, detail = "unavailable", errFull.Error()+"; send this one again"
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")

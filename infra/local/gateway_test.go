@@ -22,7 +22,8 @@ func pass(t *testing.T, r *http.Request) events.APIGatewayV2HTTPRequest {
 	t.Helper()
 	var got events.APIGatewayV2HTTPRequest
 	g := gateway{
-		now: func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) },
+		bodies: new(bodies),
+		now:    func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) },
 		function: func(_ context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 			got = e
 			return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusOK}, nil
@@ -60,7 +61,7 @@ func TestBodyThatIsNoTextTravelsInBase64(t *testing.T) {
 }
 
 func TestAnswerOfTheFunction(t *testing.T) {
-	g := gateway{now: time.Now, function: func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	g := gateway{now: time.Now, bodies: new(bodies), function: func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		return events.APIGatewayV2HTTPResponse{
 			StatusCode: http.StatusAccepted, Headers: map[string]string{"X-One": "1"},
 			MultiValueHeaders: map[string][]string{"x-two": {"2", "3"}}, Cookies: []string{"a=b"}, Body: "/wA=", IsBase64Encoded: true,
@@ -75,7 +76,7 @@ func TestAnswerOfTheFunction(t *testing.T) {
 }
 
 func TestFunctionThatFailsIsAProblem(t *testing.T) {
-	g := gateway{now: time.Now, function: func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	g := gateway{now: time.Now, bodies: new(bodies), function: func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		return events.APIGatewayV2HTTPResponse{}, errors.New("alice@ok.example")
 	}}
 	w := httptest.NewRecorder()

@@ -5,6 +5,7 @@
 //
 //	main.go     settings, adapters, parts, the listener, the end
 //	gateway.go  HTTP request -> Lambda event -> HTTP answer
+//	bodies.go   how much memory requests may hold before they are known
 //	routes.go   which function an event goes to
 //	clock.go    what happens by the clock
 //	work.go     what queues, the state machine and the drop folder call
@@ -122,7 +123,7 @@ func (m *machine) run(ctx context.Context, getenv func(string) string, out io.Wr
 		func(ctx context.Context) { sweep(ctx, m.db, m.ports.Log) },
 		func(ctx context.Context) { watchEgress(ctx, m.cfg, m.ports) },
 		func(ctx context.Context) { refreshLists(ctx, m.cfg, m.ports) })()
-	server := httpapi.Server(withFiles(m.db.BlobLinks(), gateway{function: handle, now: time.Now}, time.Now))
+	server := httpapi.Server(withFiles(m.db.BlobLinks(), gateway{function: handle, now: time.Now, bodies: new(bodies)}, time.Now))
 	server.ErrorLog = slog.NewLogLogger(m.ports.Log.Handler(), slog.LevelWarn) // such as missing descriptors
 	return serve(ctx, server, listener)
 }

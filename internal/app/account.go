@@ -5,6 +5,7 @@ import (
 
 	"rcpt/internal/config"
 	"rcpt/internal/httpapi"
+	"rcpt/internal/vendors"
 )
 
 // Account builds the handler of functions/account: keys, the lists they keep,
@@ -14,6 +15,7 @@ func Account(cfg config.Config, p Ports) (http.Handler, error) {
 	book := Keys(p)
 	return httpapi.New(httpapi.Deps{
 		Keys: book, Book: book, Tenant: Tenant(p), Overlay: Overlay(p), Hooks: Hooks(p), Meter: Meter(p), Ledger: Ledger(p), Suppression: Suppression(p),
-		CheckWebhook: checkWebhook(cfg), Log: p.Log, Metric: p.Metric, Mark: p.Mark, Now: p.Now,
+		ForgetVendors: vendors.NewForgetter(p.Cache, p.Secret).Forget,
+		CheckWebhook:  checkWebhook(cfg), Log: p.Log, Metric: p.Metric, Mark: p.Mark, Now: p.Now,
 	}, httpapi.AccountRoutes), nil
 }

@@ -70,5 +70,5 @@ func (r rechecker) Find(ctx context.Context, account, id string) (*httpapi.Reche
 	if err != nil {
 		return nil, err
 	}
-	return &httpapi.Rechecked{RetryAt: found.RetryAt, Verdict: found.Verdict}, nil
+	return &httpapi.Rechecked{Test: found.Test, RetryAt: found.RetryAt, Verdict: found.Verdict}, nil
 }

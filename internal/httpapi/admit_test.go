@@ -330,7 +330,10 @@ func TestTenOfFortyAtOnceAreAnswered(t *testing.T) {
 }
 
 func TestTenThousandAtOnceAreAllAnswered(t *testing.T) {
-	const many = 10_000
+	const (
+		many    = 10_000
+		patient = `{"email":"alice@example.com","timeout_ms":25000}` // for machines that are busy with other things
+	)
 	g := &gate{open: make(chan struct{})}
 	close(g.open)
 	d := newDesk(t, func(d *Deps) { d.Verifier = g })
@@ -338,7 +341,7 @@ func TestTenThousandAtOnceAreAllAnswered(t *testing.T) {
 	var answered, refused atomic.Int64
 	for range many {
 		all.Go(func() {
-			switch w := d.ask("POST", "/v1/verify", d.acme, goodQuestion); w.Code {
+			switch w := d.ask("POST", "/v1/verify", d.acme, patient); w.Code {
 			case 200:
 				answered.Add(1)
 			case 429:

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"rcpt/internal/keys"
 	"rcpt/internal/overlay"
@@ -62,14 +63,10 @@ func (a *api) listBounces(w http.ResponseWriter, r *http.Request, c *call) error
 	if err != nil {
 		return err
 	}
-	shapes := make([]bounceShape, len(entries))
-	for i, e := range entries {
-		shapes[i] = bounceOf(e)
-	}
 	return writeJSON(w, http.StatusOK, struct {
 		Bounces []bounceShape `json:"bounces"`
 		Next    *string       `json:"next"`
-	}{shapes, cursor(next)})
+	}{shaped(entries, bounceOf), cursor(next)})
 }
 
 // filter reads which reports are asked for.
@@ -117,7 +114,7 @@ func (a *api) exportBounces(w http.ResponseWriter, r *http.Request, c *call, q q
 		return err
 	}
 	var rows []overlay.Entry
-	for {
+	for range maxExport / maxPage { // a filter that fits few has the caller go on, before its time is over
 		entries, after, err := a.Overlay.List(r.Context(), overlayKey(c.key), f, next, min(maxPage, limit-len(rows)))
 		if err != nil {
 			return err
@@ -165,9 +162,9 @@ func writeBounces(w http.ResponseWriter, rows []overlay.Entry) error {
 }
 
 // cell keeps a spreadsheet from taking a text for a formula: addresses may begin
-// with any of these ("CSV Injection", OWASP).
+// with any of these, also in full width ("CSV Injection", OWASP).
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
 	return text
@@ -198,9 +195,11 @@ func (a *api) deleteBounce(w http.ResponseWriter, r *http.Request, c *call) erro
 }
 
 // eraseAddress answers DELETE /v1/addresses: what was reported of the address
-// goes, and what is cached of it. What the key itself decided stays: suppressions
-// and members of sequences. The address stands in the body, for paths are logged
-// on the way to us.
+// goes, and what is cached of it, the verdicts of the account's vendors among it.
+// What the key itself decided stays: suppressions and members of sequences; so
+// does what has a time of its own to be kept: results of jobs, rechecks, the log
+// of vendors. The address stands in the body, for paths are logged on the way to
+// us.
 func (a *api) eraseAddress(w http.ResponseWriter, r *http.Request, c *call) error {
 	body, err := readBody(w, r, maxQuestion)
 	if err != nil {
@@ -217,6 +216,13 @@ func (a *api) eraseAddress(w http.ResponseWriter, r *http.Request, c *call) erro
 	erased, err := a.Overlay.Erase(r.Context(), []string{c.key.ID}, email)
 	if err != nil {
 		return err
+	}
+	if a.ForgetVendors != nil && !c.key.Test { // vendors' verdicts are the live keys'
+		n, err := a.ForgetVendors(r.Context(), c.key.Account, email)
+		if err != nil {
+			return err
+		}
+		erased.Evidence += n
 	}
 	if err := a.Book.Log(keys.ActingAs(r.Context(), c.key.ID), c.key, "addresses"); err != nil {
 		return err

@@ -356,7 +356,7 @@ func TestMandrillSignsTheURL(t *testing.T) {
 func TestExportHasNoFormulas(t *testing.T) {
 	d := newDesk(t, nil)
 	secret := d.limited(t, "export", 0)
-	for _, email := range []string{"=cmd|calc@b.example", "+1@b.example", "-1@b.example", "plain@b.example", `\"=a,b\"@b.example`} {
+	for _, email := range []string{"=cmd|calc@b.example", "+1@b.example", "-1@b.example", "plain@b.example", `\"=a,b\"@b.example`, "＝cmd@b.example"} {
 		if w := d.ask("POST", "/v1/report-bounce", secret, `{"email":"`+email+`","reason":"hard_bounce","event_id":"`+email+`"}`); w.Code != 202 {
 			t.Fatal(w.Body)
 		}
@@ -373,10 +373,10 @@ func TestExportHasNoFormulas(t *testing.T) {
 		pages++
 		target, _, _ = strings.Cut(strings.TrimPrefix(w.Header().Get("Link"), "<"), ">")
 	}
-	if pages != 3 || strings.Count(text.String(), "\n") != 5 {
+	if pages != 3 || strings.Count(text.String(), "\n") != 6 {
 		t.Errorf("%d pages:\n%s", pages, &text)
 	}
-	for _, cell := range []string{",'=cmd|calc@b.example,", ",'+1@b.example,", ",'-1@b.example,", ",plain@b.example,", `,"""=a,b""@b.example",`} {
+	for _, cell := range []string{",'=cmd|calc@b.example,", ",'+1@b.example,", ",'-1@b.example,", ",plain@b.example,", `,"""=a,b""@b.example",`, ",'＝cmd@b.example,"} {
 		if !strings.Contains(text.String(), cell) {
 			t.Errorf("%s is not in\n%s", cell, &text)
 		}

@@ -46,6 +46,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rcpt/internal/address"
 	"rcpt/internal/batch"
 	"rcpt/internal/enroll"
 	"rcpt/internal/hooks"
@@ -105,6 +106,10 @@ type Deps struct {
 	Book        *keys.Book
 	Tenant      *tenant.Book
 	Suppression *suppress.Book
+
+	// ForgetVendors drops what an account's vendors said of an address and returns
+	// how many verdicts there were. Nil: none are kept.
+	ForgetVendors func(ctx context.Context, account string, a address.Address) (int, error)
 
 	// functions/webhooks. Account needs Overlay and Hooks, too.
 	Tokens  TokenAuthenticator

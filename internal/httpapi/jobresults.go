@@ -142,18 +142,19 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, c *call) er
 	if err != nil {
 		return err
 	}
-	deliveries, next, err := a.Deliveries.List(r.Context(), job.Account, job.ID, next, limit)
+	return a.sendDeliveries(w, r, job.Account, job.ID, next, limit)
+}
+
+// sendDeliveries answers with a page of what was delivered about a subject.
+func (a *api) sendDeliveries(w http.ResponseWriter, r *http.Request, account, subject, after string, limit int) error {
+	deliveries, next, err := a.Deliveries.List(r.Context(), account, subject, after, limit)
 	if err != nil {
 		return err
-	}
-	shapes := make([]deliveryShape, len(deliveries))
-	for i, d := range deliveries {
-		shapes[i] = deliveryOf(d)
 	}
 	return writeJSON(w, http.StatusOK, struct {
 		Deliveries []deliveryShape `json:"deliveries"`
 		Next       *string         `json:"next"`
-	}{shapes, cursor(next)})
+	}{shaped(deliveries, deliveryOf), cursor(next)})
 }
 
 // resend answers POST /v1/jobs/{job}/deliveries/{delivery}/resend.

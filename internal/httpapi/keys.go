@@ -122,14 +122,10 @@ func (a *api) listKeys(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	shapes := make([]keyShape, len(found))
-	for i, key := range found {
-		shapes[i] = shapeOf(key)
-	}
 	return writeJSON(w, http.StatusOK, struct {
 		Keys []keyShape `json:"keys"`
 		Next *string    `json:"next"`
-	}{shapes, cursor(next)})
+	}{shaped(found, shapeOf), cursor(next)})
 }
 
 // showKey answers GET /v1/keys/{id}.

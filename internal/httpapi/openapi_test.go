@@ -162,7 +162,7 @@ func TestStatusesFitTheRoute(t *testing.T) {
 			reports := takesBody && (path == "/v1/report-bounce" || hook && scope == anyone)
 			enrolls := strings.HasSuffix(path, "/enroll")
 			lists := takesBody && strings.HasPrefix(path, "/v1/jobs")
-			asks := takesBody && strings.HasPrefix(path, "/v1/email-verifiers/verify") || enrolls || lists
+			asks := takesBody && strings.HasPrefix(path, "/v1/email-verifiers/verify") || enrolls || lists || takesBody && path == "/v1/webhooks/test"
 			jobs := path == "/v1/jobs/estimate" || strings.HasPrefix(path, "/v1/jobs/{job}/") && path != "/v1/jobs/{job}/deliveries" || path == "/v1/jobs/{job}" && method == "delete"
 			for status, want := range map[string]bool{
 				"500": true, "503": true, "401": scope != anyone || hook && takesBody, "403": scope != anyone && scope != anyKey,

@@ -174,13 +174,9 @@ func (a *api) listVendorKeys(w http.ResponseWriter, r *http.Request, c *call) er
 	if err != nil {
 		return err
 	}
-	shapes := make([]vendorKeyShape, len(found))
-	for i, key := range found {
-		shapes[i] = a.vendorKey(key)
-	}
 	return writeJSON(w, http.StatusOK, struct {
 		Keys []vendorKeyShape `json:"keys"`
-	}{shapes})
+	}{shaped(found, a.vendorKey)})
 }
 
 // vendorKeyID is the id in the path. What is no number names no key.

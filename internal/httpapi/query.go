@@ -79,6 +79,16 @@ func cursor(next string) *string {
 	return &next
 }
 
+// shaped is a list in the form of an answer; never nil, which JSON would show as
+// null.
+func shaped[T, S any](list []T, shape func(T) S) []S {
+	shapes := make([]S, len(list))
+	for i, one := range list {
+		shapes[i] = shape(one)
+	}
+	return shapes
+}
+
 // accountFor is the account whose things are asked for: the one named if the key
 // may see it, else the one given. To others than the operator only their own
 // exists.

@@ -37,6 +37,7 @@ type Recheck struct {
 
 // Rechecked is where a recheck stands.
 type Rechecked struct {
+	Test    bool             // of a test key: others do not find it, nor does it find theirs
 	RetryAt time.Time        // when it is asked next, while there is no verdict
 	Verdict *verdict.Verdict // nil: pending
 }
@@ -138,7 +139,7 @@ func (a *api) rechecked(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	if found == nil {
+	if found == nil || found.Test != c.key.Test {
 		return errNoRecheck
 	}
 	shape := recheckShape{ID: id, Status: "pending"}

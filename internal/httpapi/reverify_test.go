@@ -138,7 +138,7 @@ func TestARecheckIsFound(t *testing.T) {
 	v := concluded(verify.Request{Email: "a@b.test", Policy: verify.DefaultPolicy()}, verdict.Valid, verdict.SMTPVerified)
 	v.CheckedAt = noon.Add(1500 * time.Microsecond)
 	d := &diary{found: map[string]*Rechecked{
-		" rv_pending": {RetryAt: noon.Add(time.Minute)}, " rv_done": {Verdict: &v}, "another rv_theirs": {Verdict: &v},
+		" rv_pending": {RetryAt: noon.Add(time.Minute)}, " rv_done": {Verdict: &v}, "another rv_theirs": {Verdict: &v}, " rv_simulated": {Test: true, Verdict: &v},
 	}}
 	s := undecided(t, d, "", nil)
 	for id, want := range map[string]struct {
@@ -147,6 +147,7 @@ func TestARecheckIsFound(t *testing.T) {
 	}{
 		"rv_pending":                    {200, `{"id":"rv_pending","status":"pending","retry_at":"2026-11-13T12:01:00Z"}`},
 		"rv_done":                       {200, `"status":"done","verdict":{"email":"a@b.test","status":"VALID"`},
+		"rv_simulated":                  {404, "no such recheck"},
 		"rv_theirs":                     {404, "no such recheck"},
 		"rv_none":                       {404, "no such recheck"},
 		"rv_" + strings.Repeat("a", 62): {404, "no such recheck"},

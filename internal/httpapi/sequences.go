@@ -35,8 +35,7 @@ func (a *api) enroll(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err != nil {
 		return err
 	}
-	deadline := c.received.Add(vendorsWithin - vendorMargin)
-	leave, _, err := a.enter(w, r, c, deadline)
+	deadline, leave, err := a.enterVendors(w, r, c)
 	if err != nil {
 		return err
 	}

@@ -72,14 +72,10 @@ func (a *api) listSuppressions(w http.ResponseWriter, r *http.Request, c *call) 
 	if err != nil {
 		return err
 	}
-	shapes := make([]suppressionShape, len(entries))
-	for i, e := range entries {
-		shapes[i] = suppressionOf(e)
-	}
 	return writeJSON(w, http.StatusOK, struct {
 		Suppressions []suppressionShape `json:"suppressions"`
 		Next         *string            `json:"next"`
-	}{shapes, cursor(next)})
+	}{shaped(entries, suppressionOf), cursor(next)})
 }
 
 // period reads since and until.

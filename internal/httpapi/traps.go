@@ -48,14 +48,10 @@ func (a *api) listTraps(w http.ResponseWriter, r *http.Request, _ *call) error {
 	if err != nil {
 		return err
 	}
-	shapes := make([]trapShape, len(traps))
-	for i, t := range traps {
-		shapes[i] = trapOf(t)
-	}
 	return writeJSON(w, http.StatusOK, struct {
 		Traps []trapShape `json:"traps"`
 		Next  *string     `json:"next"`
-	}{shapes, cursor(next)})
+	}{shaped(traps, trapOf), cursor(next)})
 }
 
 // showTrap answers GET /v1/traps/{domain}.

@@ -96,8 +96,7 @@ func (a *api) askVendors(w http.ResponseWriter, r *http.Request, c *call) error 
 	if request.Address, err = emailOf(email); err != nil {
 		return err
 	}
-	deadline := c.received.Add(vendorsWithin - vendorMargin)
-	leave, _, err := a.enter(w, r, c, deadline)
+	deadline, leave, err := a.enterVendors(w, r, c)
 	if err != nil {
 		return err
 	}
@@ -134,8 +133,7 @@ func (a *api) askVendorsAll(w http.ResponseWriter, r *http.Request, c *call) err
 	if err != nil {
 		return err
 	}
-	deadline := c.received.Add(vendorsWithin - vendorMargin)
-	leave, _, err := a.enter(w, r, c, deadline)
+	deadline, leave, err := a.enterVendors(w, r, c)
 	if err != nil {
 		return err
 	}
@@ -148,6 +146,14 @@ func (a *api) askVendorsAll(w http.ResponseWriter, r *http.Request, c *call) err
 		Count   int             `json:"count"`
 		Results []vendorVerdict `json:"results"`
 	}{len(results), results})
+}
+
+// enterVendors lets in a request that vendors answer until the deadline. leave must be
+// called when it is over.
+func (a *api) enterVendors(w http.ResponseWriter, r *http.Request, c *call) (deadline time.Time, leave func(), err error) {
+	deadline = c.received.Add(vendorsWithin - vendorMargin)
+	leave, _, err = a.enter(w, r, c, deadline)
+	return deadline, leave, err
 }
 
 // bulkOf is the addresses of a request for many, each of a length that there can

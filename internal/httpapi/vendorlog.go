@@ -170,14 +170,10 @@ func (a *api) vendorLog(w http.ResponseWriter, r *http.Request, c *call) error {
 	} else if entries, next, err = a.Ledger.Log(r.Context(), c.key.Account, filter, next, limit); err != nil {
 		return err
 	}
-	shapes := make([]vendorEntry, len(entries))
-	for i, e := range entries {
-		shapes[i] = vendorEntryOf(e)
-	}
 	return writeJSON(w, http.StatusOK, struct {
 		Entries []vendorEntry `json:"entries"`
 		Next    *string       `json:"next"`
-	}{shapes, cursor(next)})
+	}{shaped(entries, vendorEntryOf), cursor(next)})
 }
 
 // vendorFilter reads which verifications are asked for.

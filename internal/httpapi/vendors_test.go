@@ -47,6 +47,7 @@ func withVendors(deps *Deps, db *embedded.DB) doubles {
 		Cache: db.Cache(), Book: deps.VendorKeys, Ledger: deps.Ledger, Client: client, Catalog: deps.Catalogs,
 		Secret: []byte("desk"), Now: deps.Now, Log: deps.Log,
 	})
+	deps.ForgetVendors = vendors.NewForgetter(db.Cache(), []byte("desk")).Forget
 	deps.Rests = vendors.NewRests(deps.Chain, v.queue, db.Vault())
 	return v
 }

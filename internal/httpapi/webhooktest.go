@@ -4,16 +4,25 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"rcpt/internal/notify"
+	"rcpt/internal/usage"
 )
 
-// maxWebhookTest bounds the body of POST /v1/webhooks/test, in octets.
-const maxWebhookTest = 64 << 10
+const (
+	// maxWebhookTest bounds the body of POST /v1/webhooks/test, in octets.
+	maxWebhookTest = 64 << 10
+
+	// testsPerSecond is how many test events a key has us send: enough for whoever
+	// builds a receiver, and no flood for a host that never asked for them. Each is
+	// repeated for a day. The limits of the key are about checks.
+	testsPerSecond = 5
+)
 
 // testWebhook answers POST /v1/webhooks/test: it sends a test event to the URL
 // named, else to the key's, the way results are sent.
@@ -30,6 +39,9 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, c *call) error
 	}
 	if err := a.Deliveries.CheckURL(*url); err != nil {
 		return badField("webhook_url", "%v", err)
+	}
+	if err := a.admitTest(w, r, c); err != nil {
+		return err
 	}
 	id, err := a.testID()
 	if err != nil {
@@ -52,6 +64,20 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, c *call) error
 	}{deliveryOf(d)})
 }
 
+// admitTest lets a test event go, or says how long to wait.
+func (a *api) admitTest(w http.ResponseWriter, r *http.Request, c *call) error {
+	_, err := a.Meter.Admit(r.Context(), "webhook-test#"+c.key.ID, usage.Limits{PerSecond: testsPerSecond})
+	var refused *usage.RefusedError
+	if errors.As(err, &refused) {
+		writeStanding(w.Header(), refused.Standing())
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAdmission, err)
+	}
+	return nil
+}
+
 // listWebhookTests answers GET /v1/webhooks/test with what became of the test
 // events of the account, the latest first.
 func (a *api) listWebhookTests(w http.ResponseWriter, r *http.Request, c *call) error {
@@ -63,18 +89,7 @@ func (a *api) listWebhookTests(w http.ResponseWriter, r *http.Request, c *call) 
 	if err != nil {
 		return err
 	}
-	deliveries, next, err := a.Deliveries.List(r.Context(), c.key.Account, notify.Test, next, limit)
-	if err != nil {
-		return err
-	}
-	shapes := make([]deliveryShape, len(deliveries))
-	for i, d := range deliveries {
-		shapes[i] = deliveryOf(d)
-	}
-	return writeJSON(w, http.StatusOK, struct {
-		Deliveries []deliveryShape `json:"deliveries"`
-		Next       *string         `json:"next"`
-	}{shapes, cursor(next)})
+	return a.sendDeliveries(w, r, c.key.Account, notify.Test, next, limit)
 }
 
 // readWebhookTest reads the body, which may be empty.

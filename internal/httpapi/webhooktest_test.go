@@ -131,3 +131,18 @@ func TestTestEventsGoToTheURLOfTheKey(t *testing.T) {
 		t.Errorf("another account sees %v", others)
 	}
 }
+
+func TestTestEventsAreNoFlood(t *testing.T) {
+	d, _ := newMailman(t, 204)
+	const body = `{"webhook_url":"https://hook.example/x"}`
+	for range testsPerSecond {
+		object(t, d.ask("POST", "/v1/webhooks/test", d.acmeTest, body), 202)
+	}
+	w := d.ask("POST", "/v1/webhooks/test", d.acmeTest, body)
+	if w.Code != 429 || w.Header().Get("Retry-After") != "1" || w.Header().Get("RateLimit-Limit") != "5" {
+		t.Errorf("one more: %d %v %s, want 429", w.Code, w.Header(), w.Body)
+	}
+	object(t, d.ask("POST", "/v1/webhooks/test", d.acme, body), 202) // another key
+	d.clock = d.clock.Add(time.Second)
+	object(t, d.ask("POST", "/v1/webhooks/test", d.acmeTest, body), 202)
+}

@@ -15,6 +15,8 @@
 //	pause.go    which keys rest, after what, and for how long (the breaker)
 //	sweep.go    what becomes of entries whose process died
 //
+// forget.go drops what is known of an address that is erased.
+//
 // The next key is asked only after trouble with the vendor or the key: network,
 // 5xx, rate, quota, a refused key. A verdict of unknown is an answer. What
 // happened at each key is in the trace of the answer.

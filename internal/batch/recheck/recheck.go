@@ -103,6 +103,7 @@ type Draft struct {
 // Recheck is where a recheck stands.
 type Recheck struct {
 	ID      string
+	Test    bool             // of a test key
 	RetryAt time.Time        // when it is asked next, UTC; of no meaning when it is done
 	Verdict *verdict.Verdict // nil: pending. Its times are whole milliseconds; it carries no evidence.
 }
@@ -169,7 +170,7 @@ func (b *Book) Find(ctx context.Context, account, id string) (Recheck, error) {
 	case r.Account != account:
 		return Recheck{}, ErrNotFound
 	}
-	found := Recheck{ID: r.id, RetryAt: r.RetryAt}
+	found := Recheck{ID: r.id, Test: r.Test, RetryAt: r.RetryAt}
 	if r.done {
 		found.Verdict = r.state.Verdict
 	}
