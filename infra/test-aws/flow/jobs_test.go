@@ -89,7 +89,7 @@ func goesInline(t *testing.T, o owner) {
 		t.Errorf("results:\ngot  %v\nwant %v", got, want)
 	}
 
-	eventually(t, "webhook", time.Minute, func() bool { return len(o.w.inbox.at(path)) > 0 })
+	eventually(t, "webhook", 3*time.Minute, func() bool { return len(o.w.inbox.at(path)) > 0 })
 	var body struct {
 		Job      string            `json:"job_id"`
 		Status   string            `json:"status"`
@@ -110,7 +110,7 @@ func goesInline(t *testing.T, o owner) {
 	}
 	hooks := len(o.w.inbox.at(path))
 	must(t, o.w.jobs, "POST", "/v1/jobs/"+j.ID+"/deliveries/"+r.at("deliveries.0.id")+"/resend", o.secret, "", 202)
-	eventually(t, "webhook once more", time.Minute, func() bool { return len(o.w.inbox.at(path)) > hooks })
+	eventually(t, "webhook once more", 3*time.Minute, func() bool { return len(o.w.inbox.at(path)) > hooks })
 	if r := must(t, o.w.jobs, "GET", "/v1/jobs/"+j.ID+"/results?format=csv&status=CATCH_ALL", o.secret, "", 200); strings.Count(string(r.body), ",CATCH_ALL,") != 2 {
 		t.Errorf("rows of one status: %s", r.body)
 	}
@@ -145,7 +145,7 @@ func (o owner) isKeptAndForgotten(t *testing.T, j job) {
 		}
 		return string(x.Status)
 	}
-	eventually(t, "the execution waits with the results", 10*time.Second, func() bool {
+	eventually(t, "the execution waits with the results", time.Minute, func() bool {
 		past, err := states.GetExecutionHistory(t.Context(), &awssfn.GetExecutionHistoryInput{ExecutionArn: execution.ExecutionArn})
 		if err != nil {
 			t.Fatal(err)
@@ -159,7 +159,7 @@ func (o owner) isKeptAndForgotten(t *testing.T, j job) {
 	if left := o.w.names(t, "jobs/"+j.ID); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	eventually(t, "the execution is stopped", 10*time.Second, func() bool { return status() == "ABORTED" })
+	eventually(t, "the execution is stopped", time.Minute, func() bool { return status() == "ABORTED" })
 }
 
 // names lists what is in the bucket under a prefix.
@@ -189,8 +189,8 @@ func goesOnAfterAnAnswer(t *testing.T, o owner) {
 		t.Fatalf("got %s, want UNKNOWN and what follows", r.body)
 	}
 	must(t, o.w.jobs, "POST", "/v1/webhooks/test", o.secret, `{"webhook_url":"`+o.w.inbox.url+`/test"}`, 202)
-	eventually(t, "test event", time.Minute, func() bool { return len(o.w.inbox.at("/test")) > 0 })
-	eventually(t, "final verdict", time.Minute, func() bool { return len(o.w.inbox.at(path)) > 0 })
+	eventually(t, "test event", 3*time.Minute, func() bool { return len(o.w.inbox.at("/test")) > 0 })
+	eventually(t, "final verdict", 3*time.Minute, func() bool { return len(o.w.inbox.at(path)) > 0 })
 	if told := o.w.inbox.at(path)[0].body; !bytes.Contains(told, []byte(`"VALID"`)) || !bytes.Contains(told, []byte("user77@greylist.test")) {
 		t.Errorf("told: %s", told)
 	}

@@ -125,7 +125,7 @@ func goesByDropFolder(t *testing.T, o owner) {
 		t.Fatal(err)
 	}
 	results := "results/" + o.id + "/customers of 2026.csv"
-	eventually(t, "summary of the dropped file", 2*time.Minute, func() bool {
+	eventually(t, "summary of the dropped file", 5*time.Minute, func() bool {
 		return slices.Contains(o.w.names(t, results), results+".summary.json")
 	})
 	isSheet(t, o.w.read(t, results+".csv"))

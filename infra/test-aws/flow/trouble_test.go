@@ -217,7 +217,7 @@ func endsAtItsDeadline(t *testing.T, o owner) {
 func endsWhenCancelled(t *testing.T, o owner) {
 	quick, tar := addresses("ok.test", shardful), addresses("tarpit.test", 2)
 	j := o.submit(t, map[string]any{"emails": append(quick, tar...), "deadline": "1h"}, nil)
-	eventually(t, "the quick addresses are answered", time.Minute, func() bool { return o.look(t, j.ID).Done == shardful })
+	eventually(t, "the quick addresses are answered", 3*time.Minute, func() bool { return o.look(t, j.ID).Done == shardful })
 	must(t, o.w.jobs, "POST", "/v1/jobs/"+j.ID+"/cancel", o.secret, "", 202)
 	j = o.ended(t, j.ID, "cancelled")
 	want := append(answered(quick, verdict.Valid, verdict.SMTPVerified), answered(tar, verdict.Unknown, verdict.Cancelled)...)

@@ -185,7 +185,7 @@ func queueFinishes(t *testing.T, s *stack, f *host.Function, double *vendordoubl
 		t.Fatalf("%d of %d addresses are left to the queue", left, len(emails))
 	}
 	s.source("VendorQueue", 5, 2, plainly(s.pool("vendorqueue", 2, otherTime)))
-	eventually(t, "the queue finishes", time.Minute, func() bool { return double.Counts("millionverifier").Charged == len(emails) })
+	eventually(t, "the queue finishes", 3*time.Minute, func() bool { return double.Counts("millionverifier").Charged == len(emails) })
 	r := must(t, f, "POST", verifiers+"verify-bulk", key, string(body), 200)
 	for _, got := range results(t, r) {
 		if got.Status != "valid" || !got.Hit {

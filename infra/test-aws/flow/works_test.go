@@ -130,7 +130,7 @@ func (o owner) look(t *testing.T, id string) job {
 func (o owner) ended(t *testing.T, id, status string) job {
 	t.Helper()
 	var j job
-	eventually(t, "job "+id+" ends", 2*time.Minute, func() bool {
+	eventually(t, "job "+id+" ends", 5*time.Minute, func() bool {
 		j = o.look(t, id)
 		return j.Status != "queued" && j.Status != "running"
 	})
