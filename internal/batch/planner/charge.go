@@ -32,33 +32,22 @@ func (p *Planner) ingested(ctx context.Context, job batch.Job, total int64) (bat
 	return p.next(job, nextPlan, ""), nil
 }
 
-// count goes through all passes of a list that is not charged yet, from one on,
-// charges the addresses in it, and goes on to the passes themselves. found is how
-// many addresses those before had.
-func (p *Planner) count(ctx context.Context, job batch.Job, at place, found int64, span batch.Span) (batch.Next, error) {
-	var counts []int64
-	if err := p.Book.ReadJSON(ctx, batch.FilesOf(job.ID).Counts(job.Chunks), &counts); err != nil {
+// count goes through all passes of a list that is not charged yet, charges the
+// addresses in it, and goes on to planning them.
+func (p *Planner) count(ctx context.Context, job batch.Job, from place, span batch.Span) (batch.Next, error) {
+	at, done, err := p.walk(ctx, job, from, span, func(at place, of int) (int64, error) {
+		items, err := plan.Distinct(plan.Partition(p.chunks(ctx, job), at.partition, plan.Pass{Number: at.pass, Of: of}))
+		return int64(len(items)), err
+	})
+	if err != nil {
 		return batch.Next{}, err
 	}
-	for from := at; at.partition < len(counts); at.partition, at.pass = at.partition+1, 0 {
-		of := plan.Passes(counts[at.partition])
-		for ; at.pass < of; at.pass++ {
-			if err := p.inTime(ctx, job); err != nil {
-				return batch.Next{}, err
-			}
-			if span.Over() && at != from { // as in deal
-				return p.next(job, nextPlan, fmt.Sprintf("%s%d:%d:%d", counting, at.partition, at.pass, found)), nil
-			}
-			items, err := plan.Distinct(plan.Partition(p.chunks(ctx, job), at.partition, plan.Pass{Number: at.pass, Of: of}))
-			if err != nil {
-				return batch.Next{}, fmt.Errorf("count pass %d of partition %d: %w", at.pass, at.partition, err)
-			}
-			found += int64(len(items))
-		}
+	if !done {
+		return p.next(job, nextPlan, at.cursor(counting)), nil
 	}
-	err := p.charge(ctx, job, found, true)
+	err = p.charge(ctx, job, at.sum, true)
 	if errors.Is(err, usage.ErrQuota) {
-		return p.fail(ctx, job, fmt.Sprintf("the list has %d addresses, more than is left of the key's limit of %d checks a month", found, job.Options.Monthly))
+		return p.fail(ctx, job, fmt.Sprintf("the list has %d addresses, more than is left of the key's limit of %d checks a month", at.sum, job.Options.Monthly))
 	}
 	if err != nil {
 		return batch.Next{}, err

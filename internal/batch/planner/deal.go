@@ -40,18 +40,16 @@ func (p *Planner) plan(ctx context.Context, job batch.Job, cursor string) (batch
 			cursor = counting + "0:0:0"
 		}
 	}
-	if at, ok := strings.CutPrefix(cursor, counting); ok {
-		from, err := numbers(at, 3)
-		if err != nil {
-			return batch.Next{}, err
-		}
-		return p.count(ctx, job, place{partition: int(from[0]), pass: int(from[1])}, from[2], span)
-	}
-	at, err := numbers(strings.TrimPrefix(cursor, passing), 3)
+	counted, uncharged := strings.CutPrefix(cursor, counting)
+	at, err := numbers(strings.TrimPrefix(counted, passing), 3)
 	if err != nil {
 		return batch.Next{}, err
 	}
-	return p.passes(ctx, job, place{int(at[0]), int(at[1]), at[2]}, span)
+	from := place{int(at[0]), int(at[1]), at[2]}
+	if uncharged {
+		return p.count(ctx, job, from, span)
+	}
+	return p.passes(ctx, job, from, span)
 }
 
 // deal deals chunks from one on into partitions; the cursor it returns is empty

@@ -3,7 +3,6 @@ package planner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -17,47 +16,19 @@ import (
 	"rcpt/internal/verify"
 )
 
-// place is where planning stands: the next pass, and the next shard's number.
-type place struct {
-	partition, pass int
-	shard           int64
-}
-
-func (at place) cursor() string {
-	return fmt.Sprintf("%s%d:%d:%d", passing, at.partition, at.pass, at.shard)
-}
-
-// passes works on one pass after the other.
-func (p *Planner) passes(ctx context.Context, job batch.Job, at place, span batch.Span) (batch.Next, error) {
-	var counts []int64
-	if err := p.Book.ReadJSON(ctx, batch.FilesOf(job.ID).Counts(job.Chunks), &counts); err != nil {
+// passes plans one pass after the other.
+func (p *Planner) passes(ctx context.Context, job batch.Job, from place, span batch.Span) (batch.Next, error) {
+	at, done, err := p.walk(ctx, job, from, span, func(at place, of int) (int64, error) { return p.pass(ctx, job, at, of) })
+	if err != nil {
 		return batch.Next{}, err
 	}
-	for from := at; at.partition < len(counts); at.partition, at.pass = at.partition+1, 0 {
-		of := plan.Passes(counts[at.partition])
-		for ; at.pass < of; at.pass++ {
-			if err := p.inTime(ctx, job); err != nil {
-				return batch.Next{}, err
-			}
-			if span.Over() && at != from { // as in deal
-				return p.next(job, nextPlan, at.cursor()), nil
-			}
-			shards, err := p.pass(ctx, job, at, of)
-			if err != nil && at != from && !errors.Is(err, batch.ErrEnded) {
-				// What is done before is not done again: its messages would be sent twice.
-				p.Log.WarnContext(ctx, "plan goes on from where it failed", "job", job.ID, "error", err.Error())
-				return p.next(job, nextPlan, at.cursor()), nil
-			}
-			if err != nil {
-				return batch.Next{}, fmt.Errorf("plan pass %d of partition %d: %w", at.pass, at.partition, err)
-			}
-			at.shard += shards
-		}
+	if !done {
+		return p.next(job, nextPlan, at.cursor(passing)), nil
 	}
-	if err := p.Book.Plan(ctx, job, at.shard); err != nil {
+	if err := p.Book.Plan(ctx, job, at.sum); err != nil {
 		return batch.Next{}, err
 	}
-	if at.shard == 0 {
+	if at.sum == 0 {
 		return p.next(job, nextCollect, ""), nil
 	}
 	return p.next(job, nextDrain, ""), nil
@@ -112,7 +83,7 @@ func (p *Planner) workOut(ctx context.Context, job batch.Job, at place, of int) 
 		p.findOperators(ctx, operators)
 	}
 	pool(rest, operators)
-	done.Shards, err = p.keepShards(ctx, job, at.shard, slices.Collect(plan.Cut(rest, func(domain string) string { return operators[domain] })))
+	done.Shards, err = p.keepShards(ctx, job, at.sum, slices.Collect(plan.Cut(rest, func(domain string) string { return operators[domain] })))
 	return done, err
 }
 

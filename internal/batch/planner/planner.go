@@ -4,6 +4,7 @@
 //	ingest.go    the list becomes numbered rows
 //	charge.go    how many there are is charged, or how many addresses
 //	deal.go      rows are dealt into partitions by their domains
+//	walk.go      one pass over the partitions after the other
 //	pass.go      a partition at a time: duplicates folded, what is known answered,
 //	             the rest cut into shards
 //	send.go      what a pass came to is counted, its shards are sent

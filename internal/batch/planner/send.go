@@ -41,7 +41,7 @@ func (p *Planner) carryOut(ctx context.Context, job batch.Job, at place, done ou
 	}
 	messages := make([]batch.Message, len(done.Shards))
 	for i, items := range done.Shards {
-		messages[i] = batch.Message{Kind: batch.KindShard, Job: job.ID, Shard: at.shard + int64(i), Items: items}
+		messages[i] = batch.Message{Kind: batch.KindShard, Job: job.ID, Shard: at.sum + int64(i), Items: items}
 	}
 	mix(messages)
 	return p.Book.Send(ctx, job, messages...)
