@@ -20,9 +20,9 @@ func (at place) cursor(kind string) string {
 	return fmt.Sprintf("%s%d:%d:%d", kind, at.partition, at.pass, at.sum)
 }
 
-// walk does something for one pass after the other, of so many, from a place on.
-// It ends early, and done is false, when the time is over, or something fails after
-// it has come further: what is done before is not done again, for its messages would
+// walk does something for one pass after the other, of so many, from a place on. It
+// ends early, and done is false, when the time is over, or something fails after it
+// has come further: what is done before is not done again, for its messages would
 // be sent twice. batch.ErrEnded.
 func (p *Planner) walk(ctx context.Context, job batch.Job, at place, span batch.Span, do func(at place, of int) (int64, error)) (_ place, done bool, err error) {
 	var counts []int64
